@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * kmm/kmm.h - the whole public API in one include.
+ */
+#ifndef KMM_KMM_H
+#define KMM_KMM_H
+
+#include <kmm/gfp.h>
+#include <kmm/init.h>
+#include <kmm/mm.h>
+#include <kmm/percpu.h>
+#include <kmm/slab.h>
+#include <kmm/stats.h>
+
+#endif /* KMM_KMM_H */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * os.h - every system call that touches memory goes through here.
+ *
+ * Owns:   mmap, mprotect, munmap and madvise; the fault injection that makes the n-th of them fail.
+ * Rules:  errno is left as it was. Sizes and addresses are multiples of the system's page.
+ */
+#ifndef KMM_ARENA_OS_H
+#define KMM_ARENA_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+size_t os_page_size(void);
+/* Bytes of memory in the machine, capped by RLIMIT_AS where that is set. */
+size_t os_memory_size(void);
+
+/* Address space without memory, aligned to @align; NULL when refused. */
+void *os_reserve(size_t size, size_t align);
+int os_release(void *addr, size_t size);
+int os_commit(void *addr, size_t size);   /* readable, writable, zero: 0 or -ENOMEM */
+int os_decommit(void *addr, size_t size); /* no memory, no access */
+int os_give_back(void *addr, size_t size); /* no memory, reads as zeros */
+int os_advise_huge(void *addr, size_t size, bool on);
+
+/* The @n-th call from now (1 = the next) fails as if refused, once; 0 turns it off. For tests. */
+void os_inject_failure(unsigned int n);
+/* Calls made since the last os_inject_failure(). */
+unsigned int os_calls(void);
+
+#endif /* KMM_ARENA_OS_H */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ * page_map.h - struct page: what is known of each page frame.
+ *
+ * Owns:       the layout of struct page, its flags, the accessors that only need one page.
+ * Locks:      none here. Who owns a field follows from the state of the page:
+ *               free in the buddy         zone->lock guards flags, lru, private, page_type
+ *               slab                      slub (see src/slub/slab_internal.h) owns lru/next/slabs, slab_cache, the slab word
+ *               handed out                its owner; refcount is atomic
+ * Invariants: P1  a page is in exactly one state: reserved, in the buddy, tail of a buddy block, handed out, slab
+ *             P2  PageBuddy exactly for the first page of a free block; private is then its order
+ *             P3  the array starts as zeros from the system: a page of a section that is not online is all zero
+ * Source:     include/linux/mm_types.h, include/linux/page-flags.h, Linux 6.1.
+ */
+#ifndef KMM_ARENA_PAGE_MAP_H
+#define KMM_ARENA_PAGE_MAP_H
+
+#include <stdbool.h>
+
+#include <kmm/mm.h>
+#include <urcu/list.h>
+
+#include "arch/arch.h"
+#include "base/compiler.h"
+
+struct kmem_cache;
+
+enum page_flag {
+	PG_reserved, /* given out by memblock, never in the buddy */
+	PG_slab,
+	PG_head,     /* first page of a compound page */
+	PG_uptodate_zero, /* known to be zero since the system mapped it; not used yet */
+	NR_PAGEFLAGS,
+};
+
+struct page {
+	unsigned long flags; /* bits of enum page_flag */
+	union {
+		struct cds_list_head lru; /* buddy free list; slub's node partial list */
+		struct {
+			struct page *next;    /* slub: cpu partial list, collected slabs */
+			unsigned long slabs;  /* slub: slabs from this one to the tail of the cpu partial list */
+		};
+		struct {
+			unsigned long compound_head; /* tail page: the head's address + 1 */
+			unsigned int compound_order; /* first tail page: order of the whole */
+		};
+	};
+	struct kmem_cache *slab_cache; /* slab: its cache. Buddy page of 32-bit and 64-bit: NULL */
+	union {
+		kmm_dword slab_word; /* slab: {freelist, counters}; see slub/slab_word.h */
+		struct {
+			void *freelist;
+			unsigned long counters;
+		};
+	};
+	unsigned long private; /* buddy: order of the free block. slab: objects on the cpu partial list (pobjects) */
+	union {
+		int mapcount;  /* handed out: -1 */
+		int page_type; /* buddy: PAGE_TYPE_BUDDY */
+	};
+	int refcount; /* atomic */
+};
+
+#if __SIZEOF_POINTER__ == 8
+_Static_assert(sizeof(struct page) == 64, "64 bytes a page, one cache line");
+#else
+_Static_assert(sizeof(struct page) == 32, "32 bytes a page");
+#endif
+_Static_assert(offsetof(struct page, slab_word) % sizeof(kmm_dword) == 0, "double-word CAS needs its alignment");
+
+/* page_type of a free block's first page: as in Linux, the mapcount field with the bit cleared from all ones. */
+#define PAGE_TYPE_NONE (-1)
+#define PAGE_TYPE_BUDDY (-128 - 1)
+
+static inline bool page_flag_test(const struct page *page, enum page_flag flag)
+{
+	return (READ_ONCE(page->flags) >> flag) & 1;
+}
+
+static inline void page_flag_set(struct page *page, enum page_flag flag)
+{
+	page->flags |= 1UL << flag;
+}
+
+static inline void page_flag_clear(struct page *page, enum page_flag flag)
+{
+	page->flags &= ~(1UL << flag);
+}
+
+static inline bool PageBuddy(const struct page *page)
+{
+	return READ_ONCE(page->page_type) == PAGE_TYPE_BUDDY;
+}
+
+static inline bool PageTail(const struct page *page)
+{
+	return READ_ONCE(page->compound_head) & 1;
+}
+
+static inline int page_count(const struct page *page)
+{
+	return READ_ONCE(page->refcount);
+}
+
+/* First page of the compound page that @page belongs to. Any address of a list head is even, so bit 0 tells. */
+static inline struct page *page_head(const struct page *page)
+{
+	unsigned long head = READ_ONCE(page->compound_head);
+
+	return (struct page *)(head & 1 ? head - 1 : (unsigned long)page);
+}
+
+#endif /* KMM_ARENA_PAGE_MAP_H */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * fork.h - takes every lock before fork() and makes them new in the child.
+ *
+ * Owns:  the list of handlers, in rank order.
+ * Rules: @lock_all takes all locks of one rank in address order with kmm_lock_same_rank(); @unlock_all releases them in
+ *        the parent; @reset_all makes them new in the child, where no other thread exists. Handlers allocate nothing.
+ */
+#ifndef KMM_BASE_FORK_H
+#define KMM_BASE_FORK_H
+
+#include "base/lock.h"
+
+struct kmm_fork_handler {
+	unsigned int rank; /* ascending order of @lock_all, descending of the others */
+	void (*lock_all)(void);
+	void (*unlock_all)(void);
+	void (*reset_all)(void);
+};
+
+/* Registers at start; the handler is static and stays. At most 16. Registering one twice does nothing. */
+void kmm_fork_register(const struct kmm_fork_handler *handler);
+
+/* Installs pthread_atfork once per process. */
+void kmm_fork_init(void);
+
+#endif /* KMM_BASE_FORK_H */

@@ -13,7 +13,12 @@
  *       If *p equals old, stores new, as one atomic step. Success orders like a full barrier (ACQUIRE and RELEASE);
  *       failure orders nothing. A failure is real: it does not fail spuriously. Every writer of a word that is
  *       changed by arch_cas2() uses arch_cas2(), unless nobody else can see the word.
+ *       Readers may load one word of the pair, or both one after the other. The words appear lo first: whoever loads
+ *       hi ACQUIRE and then lo never pairs a new hi with a lo older than the one stored with it. The other pairing, an
+ *       old hi with a new lo, is possible, and a later arch_cas2() that expects it fails.
  *   KMM_ARCH_CAS2_LOCKED      1 where arch_cas2() is a hashed lock (generic), else 0
+ *   arch_fork_lock_all()  arch_fork_unlock_all()  arch_fork_reset()     those locks around fork(): base/fork.c calls them
+ *   KMM_ARCH_NAME             "x86_64", "armv7", "generic"
  *
  * Plain and ordered access to one naturally aligned word of 1, 2, 4 or sizeof(long) bytes
  *   READ_ONCE(x)  WRITE_ONCE(x, v)                relaxed, never torn, never merged
@@ -40,7 +45,8 @@
  *   unsigned int raw_cpu_id(void)     this thread's guess, below kmm_nr_cpu_ids; one thread-local load. Any value is
  *                                     correct to use: in atomic mode a wrong guess costs a contended line, no more
  *   unsigned int cpu_id_refresh(void) asks the system and renews the guess; slow paths call it
- *   void cpu_id_pin(int cpu)          test override: this thread is on @cpu from now on; -1 ends it
+ *   void cpu_id_pin(int cpu)          test override: this thread is on @cpu (modulo the count) from now on; -1 ends it
+ *   void cpu_id_set_count(nr)         sets kmm_nr_cpu_ids and renews the caller's guess
  */
 #ifndef KMM_ARCH_H
 #define KMM_ARCH_H

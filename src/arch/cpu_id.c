@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * cpu_id.c - asking the system for the CPU, and the test override.
+ *
+ * Owns:   kmm_nr_cpu_ids, kmm_cpu_guess, the pin of each thread.
+ * Locks:  none: everything but the count is thread-local.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <sched.h>
+
+#include "arch/cpu_id.h"
+
+unsigned int kmm_nr_cpu_ids = 1;
+
+__thread unsigned int kmm_cpu_guess __attribute__((tls_model("initial-exec")));
+
+static __thread unsigned int pin __attribute__((tls_model("initial-exec"))); /* CPU + 1, 0 for none */
+
+unsigned int cpu_id_refresh(void)
+{
+	int saved_errno = errno;
+	int cpu = pin ? (int)(pin - 1) : sched_getcpu();
+
+	/* A system that cannot tell leaves the thread where it is thought to be. */
+	if (cpu < 0)
+		cpu = (int)kmm_cpu_guess;
+	errno = saved_errno;
+	kmm_cpu_guess = (unsigned int)cpu % kmm_nr_cpu_ids;
+	return kmm_cpu_guess;
+}
+
+void cpu_id_pin(int cpu)
+{
+	pin = cpu < 0 ? 0 : (unsigned int)cpu + 1;
+	cpu_id_refresh();
+}
+
+void cpu_id_set_count(unsigned int nr)
+{
+	kmm_nr_cpu_ids = nr;
+	cpu_id_refresh();
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * cpu_id.h - which CPU a thread is thought to be on.
+ *
+ * Owns:   kmm_nr_cpu_ids, each thread's guess and pin.
+ * Rules:  the guess is a hint and below kmm_nr_cpu_ids. It is asked from the system only in slow paths, because not
+ *         every machine has a cheap way to ask (32-bit ARM: a system call).
+ */
+#ifndef KMM_ARCH_CPU_ID_H
+#define KMM_ARCH_CPU_ID_H
+
+/* Set once at start, before a second thread can be inside the library; 1 before that. */
+extern unsigned int kmm_nr_cpu_ids;
+
+/* initial-exec: one load from the thread pointer, also inside the shared library. */
+extern __thread unsigned int kmm_cpu_guess __attribute__((tls_model("initial-exec")));
+
+static inline unsigned int raw_cpu_id(void)
+{
+	return kmm_cpu_guess;
+}
+
+unsigned int cpu_id_refresh(void);
+void cpu_id_pin(int cpu);
+
+/* Sets kmm_nr_cpu_ids to @nr > 0 and renews the calling thread's guess. Guesses of other threads are below @nr only if
+ * the number does not shrink: it does so only between two worlds of a test, whose threads have ended. */
+void cpu_id_set_count(unsigned int nr);
+
+#endif /* KMM_ARCH_CPU_ID_H */

@@ -37,6 +37,11 @@ int kmm_boot_start(const struct kmm_config *config);
 void kmm_boot_stop(void);
 void kmm_boot_reset_for_test(void);
 
+/* The boot lock around fork(): taken first, released last. For fork.c only. */
+void kmm_boot_fork_prepare(void);
+void kmm_boot_fork_parent(void);
+void kmm_boot_fork_child(void);
+
 /* Implemented by src/start.c. Undoes everything before it returns an error (-EINVAL, -ENOMEM). */
 int kmm_start_rooms(const struct kmm_config *config);
 /* @final: mappings stay, emptied, so that a late call reads zeros. Otherwise everything is unmapped. */

@@ -2,7 +2,8 @@
  * fork.h - takes every lock before fork() and makes them new in the child.
  *
  * Owns:  the list of handlers, in rank order.
- * Rules: @lock_all takes all locks of one rank in address order with kmm_lock_same_rank(); @unlock_all releases them in
+ * Rules: handlers run only while the library runs: in a cold or dead one nobody is inside a room.
+ *        @lock_all takes all locks of one rank in address order with kmm_lock_same_rank(); @unlock_all releases them in
  *        the parent; @reset_all makes them new in the child, where no other thread exists. Handlers allocate nothing.
  */
 #ifndef KMM_BASE_FORK_H

@@ -47,13 +47,13 @@ struct kmm_lock {
 #endif
 
 #if KMM_CONFIG_CHECK
-#define KMM_LOCK_INIT(lock_rank, lock_name)                                  \
-	{                                                                    \
+#define KMM_LOCK_INIT(lock_rank, lock_name)                                                      \
+	{                                                                                        \
 		.mutex = KMM_MUTEX_INIT, .rank = (lock_rank), .name = (lock_name), .owner = NULL \
 	}
 #else
-#define KMM_LOCK_INIT(lock_rank, lock_name)                \
-	{                                                  \
+#define KMM_LOCK_INIT(lock_rank, lock_name)                  \
+	{                                                    \
 		.mutex = KMM_MUTEX_INIT, .rank = (lock_rank) \
 	}
 #endif
@@ -105,7 +105,8 @@ static inline void kmm_assert_held(const struct kmm_lock *lock)
 }
 #endif
 
-/* Reports a BUG when this thread holds any libkmm lock: opens what may sleep, call back or free pages. */
+/* Reports a BUG when this thread holds any libkmm lock but the boot lock, under which the whole start runs: opens what
+ * may sleep, call back or free pages. */
 void kmm_assert_none_held(void);
 
 /* Reports a BUG when this thread holds a lock of rank @rank_low to @rank_high: pages may not be asked for there. */

@@ -11,12 +11,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Longest name and value, bytes with the final NUL. */
+#define KMM_PARAM_NAME_MAX 64
+#define KMM_PARAM_VALUE_MAX 1024
+
 struct kmm_param {
 	const char *name; /* NULL ends a table */
-	/* Sets the value; @value is NULL for a bare word. Returns 0 or -EINVAL (the parser reports it). */
+	/* Sets the value; @value is NULL for a bare word, and valid during the call only. Returns 0 or -EINVAL (the parser
+	 * reports it). */
 	int (*set)(const char *value, const struct kmm_param *param);
 	void *target;           /* for the setters below */
-	unsigned long min, max; /* inclusive, for the number setters */
+	unsigned long min, max; /* inclusive, for the number setters; a max of 0 is no limit */
 };
 
 /* Setters: a size in bytes into size_t; an unsigned int; a bool (bare word, y/n, 1/0, on/off). */

@@ -32,22 +32,22 @@ void kmm_report_fork_parent(void);
 void kmm_report_fork_child(void);
 
 /* The kernel's WARN(): reports "WARNING: <function>: <text>" when @cond holds; the value is @cond. */
-#define KMM_WARN(cond, fmt, ...)                                                                         \
-	({                                                                                               \
-		int warn_cond_ = !!(cond);                                                               \
-		if (unlikely(warn_cond_))                                                                \
+#define KMM_WARN(cond, fmt, ...)                                                                        \
+	({                                                                                              \
+		int warn_cond_ = !!(cond);                                                              \
+		if (unlikely(warn_cond_))                                                               \
 			kmm_report(KMM_REPORT_WARN, "WARNING: %s: " fmt "\n", __func__, ##__VA_ARGS__); \
-		unlikely(warn_cond_);                                                                    \
+		unlikely(warn_cond_);                                                                   \
 	})
 
 /* Reports the first time only. */
-#define KMM_WARN_ONCE(cond, fmt, ...)                                                                    \
-	({                                                                                               \
-		static int warned_once_;                                                                 \
-		int warn_once_cond_ = !!(cond);                                                          \
+#define KMM_WARN_ONCE(cond, fmt, ...)                                                                      \
+	({                                                                                                 \
+		static int warned_once_;                                                                   \
+		int warn_once_cond_ = !!(cond);                                                            \
 		if (unlikely(warn_once_cond_) && !__atomic_exchange_n(&warned_once_, 1, __ATOMIC_RELAXED)) \
-			kmm_report(KMM_REPORT_WARN, "WARNING: %s: " fmt "\n", __func__, ##__VA_ARGS__); \
-		unlikely(warn_once_cond_);                                                               \
+			kmm_report(KMM_REPORT_WARN, "WARNING: %s: " fmt "\n", __func__, ##__VA_ARGS__);    \
+		unlikely(warn_once_cond_);                                                                 \
 	})
 
 /* What we believe. Level 1 and up: checked, and a failure is a BUG. Level 0: not evaluated. */

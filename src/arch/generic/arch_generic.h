@@ -22,19 +22,19 @@
  * Access to one word. volatile forbids the compiler to merge or repeat it, atomic forbids to tear it and tells
  * ThreadSanitizer that the race is meant.
  */
-#define READ_ONCE(x)                                                                  \
-	({                                                                            \
-		KMM_ARCH_ONCE_SIZE(x);                                                \
+#define READ_ONCE(x)                                                                     \
+	({                                                                               \
+		KMM_ARCH_ONCE_SIZE(x);                                                   \
 		__atomic_load_n((const volatile __typeof__(x) *)&(x), __ATOMIC_RELAXED); \
 	})
-#define WRITE_ONCE(x, v)                                                                \
-	do {                                                                            \
-		KMM_ARCH_ONCE_SIZE(x);                                                  \
+#define WRITE_ONCE(x, v)                                                                 \
+	do {                                                                             \
+		KMM_ARCH_ONCE_SIZE(x);                                                   \
 		__atomic_store_n((volatile __typeof__(x) *)&(x), (v), __ATOMIC_RELAXED); \
 	} while (0)
-#define smp_load_acquire(p)                                                                 \
-	({                                                                                  \
-		KMM_ARCH_ONCE_SIZE(*(p));                                                   \
+#define smp_load_acquire(p)                                                                \
+	({                                                                                 \
+		KMM_ARCH_ONCE_SIZE(*(p));                                                  \
 		__atomic_load_n((const volatile __typeof__(*(p)) *)(p), __ATOMIC_ACQUIRE); \
 	})
 #define smp_store_release(p, v)                                                            \
@@ -111,52 +111,52 @@ void generic_locked_xchg64(void *p, const void *value, void *found);
 void generic_locked_cmpxchg64(void *p, const void *old, const void *value, void *found);
 uint64_t generic_locked_add_return64(void *p, uint64_t value);
 
-#define KMM_THIS_CPU_READ(p, max)                                        \
-	({                                                               \
-		__typeof__(*(p)) tcr_value_;                             \
-		if (sizeof(*(p)) <= (max))                               \
+#define KMM_THIS_CPU_READ(p, max)                                          \
+	({                                                                 \
+		__typeof__(*(p)) tcr_value_;                               \
+		if (sizeof(*(p)) <= (max))                                 \
 			tcr_value_ = __atomic_load_n(p, __ATOMIC_RELAXED); \
-		else                                                     \
-			generic_locked_read64(p, &tcr_value_);           \
-		tcr_value_;                                              \
+		else                                                       \
+			generic_locked_read64(p, &tcr_value_);             \
+		tcr_value_;                                                \
 	})
 
-#define KMM_THIS_CPU_WRITE(p, v, max)                                   \
-	do {                                                            \
-		__typeof__(*(p)) tcw_value_ = (v);                      \
-		if (sizeof(*(p)) <= (max))                              \
+#define KMM_THIS_CPU_WRITE(p, v, max)                                      \
+	do {                                                               \
+		__typeof__(*(p)) tcw_value_ = (v);                         \
+		if (sizeof(*(p)) <= (max))                                 \
 			__atomic_store_n(p, tcw_value_, __ATOMIC_RELAXED); \
-		else                                                    \
-			generic_locked_write64(p, &tcw_value_);         \
+		else                                                       \
+			generic_locked_write64(p, &tcw_value_);            \
 	} while (0)
 
-#define KMM_THIS_CPU_ADD_RETURN(p, v, max)                                                              \
-	({                                                                                              \
-		__typeof__(*(p)) tca_sum_;                                                              \
-		if (sizeof(*(p)) <= (max))                                                              \
-			tca_sum_ = (__typeof__(*(p)))__atomic_add_fetch(p, v, __ATOMIC_RELAXED);        \
-		else                                                                                    \
+#define KMM_THIS_CPU_ADD_RETURN(p, v, max)                                                          \
+	({                                                                                          \
+		__typeof__(*(p)) tca_sum_;                                                          \
+		if (sizeof(*(p)) <= (max))                                                          \
+			tca_sum_ = (__typeof__(*(p)))__atomic_add_fetch(p, v, __ATOMIC_RELAXED);    \
+		else                                                                                \
 			tca_sum_ = (__typeof__(*(p)))generic_locked_add_return64(p, (uint64_t)(v)); \
-		tca_sum_;                                                                               \
+		tca_sum_;                                                                           \
 	})
 
 /* Apart from add_return because a processor can add without fetching. */
-#define KMM_THIS_CPU_ADD(p, v, max)                                           \
-	do {                                                                  \
-		if (sizeof(*(p)) <= (max))                                    \
-			(void)__atomic_fetch_add(p, v, __ATOMIC_RELAXED);     \
-		else                                                          \
+#define KMM_THIS_CPU_ADD(p, v, max)                                          \
+	do {                                                                 \
+		if (sizeof(*(p)) <= (max))                                   \
+			(void)__atomic_fetch_add(p, v, __ATOMIC_RELAXED);    \
+		else                                                         \
 			(void)generic_locked_add_return64(p, (uint64_t)(v)); \
 	} while (0)
 
-#define KMM_THIS_CPU_XCHG(p, v, max)                                                          \
-	({                                                                                    \
-		__typeof__(*(p)) tcx_value_ = (v), tcx_found_;                                \
-		if (sizeof(*(p)) <= (max))                                                    \
+#define KMM_THIS_CPU_XCHG(p, v, max)                                                       \
+	({                                                                                 \
+		__typeof__(*(p)) tcx_value_ = (v), tcx_found_;                             \
+		if (sizeof(*(p)) <= (max))                                                 \
 			tcx_found_ = __atomic_exchange_n(p, tcx_value_, __ATOMIC_RELAXED); \
-		else                                                                          \
-			generic_locked_xchg64(p, &tcx_value_, &tcx_found_);                   \
-		tcx_found_;                                                                   \
+		else                                                                       \
+			generic_locked_xchg64(p, &tcx_value_, &tcx_found_);                \
+		tcx_found_;                                                                \
 	})
 
 #define KMM_THIS_CPU_CMPXCHG(p, old, new, max)                                                           \

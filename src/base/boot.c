@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ * boot.c - the life of the library: cold, starting, running, dead.
+ *
+ * Owns:       the state, the boot lock, kmm_init() and kmm_exit().
+ * Locks:      boot_lock (rank 5) guards every change of the state and is held while the rooms start and stop.
+ * Lock-free:  kmm_boot_ensure() reads the state ACQUIRE first, so that a caller with inner locks held never comes to
+ *             the boot lock once the library runs. Pairs with the RELEASE in state_set().
+ * Invariants: B1  STARTING is seen by others only while some thread holds boot_lock
+ *             B2  whoever reads RUNNING sees everything the start wrote
+ *
+ *                 start            done
+ *          COLD -------> STARTING -----> RUNNING -----> DEAD      exit
+ *            ^               |              |             |
+ *            +--- failed ----+              |             |
+ *            +------- reset for test -------+-------------+
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "arch/arch.h"
+#include "base/boot.h"
+#include "base/fork.h"
+#include "base/lock.h"
+#include "base/report.h"
+
+/* The fields of the first version of struct kmm_config: a caller that leaves size at 0 has at least these. */
+#define CONFIG_SIZE_FIRST (offsetof(struct kmm_config, report_arg) + sizeof(void *))
+
+static struct kmm_lock boot_lock = KMM_LOCK_INIT(KMM_RANK_BOOT, "boot lock");
+static int state = KMM_COLD;
+static bool mapped;                 /* the rooms have memory mapped: from a start until a reset, boot_lock */
+static bool told_failure;           /* kmm_boot_ensure() has reported a failed start; until one succeeds. boot_lock */
+static __thread bool in_transition; /* this thread is inside kmm_start_rooms() or kmm_stop_rooms() */
+
+static void state_set(enum kmm_boot_state new_state)
+{
+	smp_store_release(&state, (int)new_state);
+}
+
+enum kmm_boot_state kmm_boot_state(void)
+{
+	return (enum kmm_boot_state)READ_ONCE(state);
+}
+
+/* The boot lock is held. Returns as kmm_init(). */
+static int start_locked(const struct kmm_config *config)
+{
+	int err;
+
+	kmm_assert_held(&boot_lock);
+	if (state == KMM_RUNNING)
+		return -EBUSY;
+	if (state == KMM_DEAD)
+		return -ESHUTDOWN;
+	state_set(KMM_STARTING);
+	in_transition = true;
+	err = kmm_start_rooms(config);
+	in_transition = false;
+	mapped = !err;
+	state_set(err ? KMM_COLD : KMM_RUNNING);
+	return err;
+}
+
+int kmm_boot_start(const struct kmm_config *config)
+{
+	int err;
+
+	if (in_transition)
+		return -EBUSY;
+	kmm_fork_init();
+	kmm_lock(&boot_lock);
+	err = start_locked(config);
+	if (!err)
+		told_failure = false;
+	kmm_unlock(&boot_lock);
+	return err;
+}
+
+static bool ensure_slow(void)
+{
+	bool tell = false;
+	int err;
+
+	kmm_fork_init();
+	kmm_lock(&boot_lock);
+	err = start_locked(NULL);
+	if (err && err != -EBUSY && err != -ESHUTDOWN) {
+		tell = !told_failure;
+		told_failure = true;
+	} else if (!err) {
+		told_failure = false;
+	}
+	kmm_unlock(&boot_lock);
+	if (tell)
+		kmm_report(KMM_REPORT_ERR, "libkmm: cannot start: error %d\n", err);
+	return !err || err == -EBUSY;
+}
+
+bool kmm_boot_ensure(void)
+{
+	int saved_errno;
+	bool running;
+
+	switch (smp_load_acquire(&state)) {
+	case KMM_RUNNING:
+		return true;
+	case KMM_DEAD:
+		return false;
+	case KMM_STARTING:
+		if (in_transition)
+			return true;
+		break;
+	}
+	/* A room that stops finds the library cold or dead; it must not start it again. */
+	if (in_transition)
+		return false;
+	saved_errno = errno;
+	running = ensure_slow();
+	errno = saved_errno;
+	return running;
+}
+
+/* The boot lock is held. The state changes first: a call that comes in meanwhile is turned away. */
+static void stop_locked(enum kmm_boot_state next)
+{
+	kmm_assert_held(&boot_lock);
+	state_set(KMM_DEAD);
+	if (mapped) {
+		in_transition = true;
+		kmm_stop_rooms(next == KMM_DEAD);
+		in_transition = false;
+		mapped = next == KMM_DEAD;
+	}
+	state_set(next);
+}
+
+void kmm_boot_stop(void)
+{
+	if (in_transition)
+		return;
+	kmm_lock(&boot_lock);
+	if (state != KMM_DEAD)
+		stop_locked(KMM_DEAD);
+	kmm_unlock(&boot_lock);
+}
+
+void kmm_boot_reset_for_test(void)
+{
+	kmm_lock(&boot_lock);
+	stop_locked(KMM_COLD);
+	told_failure = false;
+	cpu_id_pin(-1);
+	cpu_id_set_count(1);
+	kmm_unlock(&boot_lock);
+}
+
+void kmm_boot_fork_prepare(void)
+{
+	kmm_assert_none_held();
+	kmm_lock(&boot_lock);
+}
+
+void kmm_boot_fork_parent(void)
+{
+	kmm_unlock(&boot_lock);
+}
+
+void kmm_boot_fork_child(void)
+{
+	kmm_lock_reset(&boot_lock);
+}
+
+/*
+ * Takes a caller's struct of any version: fields it does not have are 0, and fields we do not have must be 0, because
+ * we could not do what they ask. 0 or -EINVAL.
+ */
+static int config_copy(struct kmm_config *copy, const struct kmm_config *config)
+{
+	size_t size = config->size ? config->size : CONFIG_SIZE_FIRST, i;
+	const unsigned char *bytes = (const unsigned char *)config;
+
+	if (size < CONFIG_SIZE_FIRST) {
+		kmm_report(KMM_REPORT_ERR, "libkmm: struct kmm_config of %zu bytes is too small\n", size);
+		return -EINVAL;
+	}
+	for (i = sizeof(*copy); i < size; i++) {
+		if (bytes[i]) {
+			kmm_report(KMM_REPORT_ERR, "libkmm: struct kmm_config has fields of a newer version\n");
+			return -EINVAL;
+		}
+	}
+	memcpy(copy, config, min_of(size, sizeof(*copy)));
+	copy->size = sizeof(*copy);
+	return 0;
+}
+
+int kmm_init(const struct kmm_config *config)
+{
+	struct kmm_config copy;
+	int saved_errno = errno, err;
+
+	if (config) {
+		err = config_copy(&copy, config);
+		if (err)
+			return err;
+	}
+	err = kmm_boot_start(config ? &copy : NULL);
+	errno = saved_errno;
+	return err;
+}
+
+void kmm_exit(void)
+{
+	int saved_errno = errno;
+
+	kmm_boot_stop();
+	errno = saved_errno;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ * fork.c - every lock is held across fork(), so that the child finds consistent state behind new locks.
+ *
+ * Owns:       the handlers, sorted by rank.
+ * Locks:      the boot lock (through boot.h) comes first and makes the table stand still: handlers are registered only
+ *             while it is held. Then all of the table in order, then the report lock.
+ * Invariants: F1  handlers[0 .. nr_handlers) ascend by rank
+ */
+#include <pthread.h>
+
+#include "arch/arch.h"
+#include "base/boot.h"
+#include "base/fork.h"
+#include "base/report.h"
+
+#define MAX_HANDLERS 16
+
+static const struct kmm_fork_handler *handlers[MAX_HANDLERS];
+static unsigned int nr_handlers;
+static bool running; /* the library ran at the last prepare; valid until its parent or child, boot lock */
+
+static const struct kmm_fork_handler arch_handler = {
+	.rank = KMM_RANK_SLAB_BIT,
+	.lock_all = arch_fork_lock_all,
+	.unlock_all = arch_fork_unlock_all,
+	.reset_all = arch_fork_reset,
+};
+
+void kmm_fork_register(const struct kmm_fork_handler *handler)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_handlers; i++) {
+		if (handlers[i] == handler)
+			return;
+	}
+	if (nr_handlers == MAX_HANDLERS) {
+		kmm_report(KMM_REPORT_BUG, "BUG: more than %d fork handlers\n", MAX_HANDLERS);
+		return;
+	}
+	for (i = nr_handlers++; i && handlers[i - 1]->rank > handler->rank; i--)
+		handlers[i] = handlers[i - 1];
+	handlers[i] = handler;
+}
+
+/* Cold or dead, the rooms have no locks worth taking, and perhaps no memory that these were in. The locks of arch/ are
+ * always there, and a late call may use them. */
+static bool takes_part(const struct kmm_fork_handler *handler)
+{
+	return running || handler == &arch_handler;
+}
+
+static void fork_prepare(void)
+{
+	unsigned int i;
+
+	kmm_boot_fork_prepare();
+	running = kmm_boot_state() == KMM_RUNNING;
+	for (i = 0; i < nr_handlers; i++) {
+		if (takes_part(handlers[i]))
+			handlers[i]->lock_all();
+	}
+	kmm_report_fork_prepare();
+}
+
+static void fork_parent(void)
+{
+	unsigned int i;
+
+	kmm_report_fork_parent();
+	for (i = nr_handlers; i-- > 0;) {
+		if (takes_part(handlers[i]))
+			handlers[i]->unlock_all();
+	}
+	kmm_boot_fork_parent();
+}
+
+static void fork_child(void)
+{
+	unsigned int i;
+
+	kmm_report_fork_child();
+	for (i = nr_handlers; i-- > 0;) {
+		if (takes_part(handlers[i]))
+			handlers[i]->reset_all();
+	}
+	kmm_boot_fork_child();
+}
+
+static void install(void)
+{
+	if (KMM_ARCH_CAS2_LOCKED)
+		kmm_fork_register(&arch_handler);
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+/*
+ * As a constructor: prepare handlers run in the reverse order of their installation, so the earlier ours is there, the
+ * more of the others' handlers, which may allocate, run before we lock.
+ */
+__attribute__((constructor)) static void install_early(void)
+{
+	kmm_fork_init();
+}
+
+void kmm_fork_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, install);
+}

@@ -6,6 +6,7 @@
  *               free in the buddy         zone->lock guards flags, lru, private, page_type
  *               slab                      slub (see src/slub/slab_internal.h) owns lru/next/slabs, slab_cache, the slab word
  *               handed out                its owner; refcount is atomic
+ *             Who gives a page back leaves slab_cache NULL, mapcount -1 and no flag set but those of the buddy.
  * Invariants: P1  a page is in exactly one state: reserved, in the buddy, tail of a buddy block, handed out, slab
  *             P2  PageBuddy exactly for the first page of a free block; private is then its order
  *             P3  the array starts as zeros from the system: a page of a section that is not online is all zero
@@ -28,12 +29,12 @@ enum page_flag {
 	PG_reserved, /* given out by memblock, never in the buddy */
 	PG_slab,
 	PG_head,     /* first page of a compound page */
-	PG_uptodate_zero, /* known to be zero since the system mapped it; not used yet */
+	PG_large_kmalloc, /* first page of a kmalloc_large() allocation */
 	NR_PAGEFLAGS,
 };
 
 struct page {
-	unsigned long flags; /* bits of enum page_flag */
+	unsigned long flags; /* bits of enum page_flag; PAGE_ORDER_MASK */
 	union {
 		struct cds_list_head lru; /* buddy free list; slub's node partial list */
 		struct {

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ * boot.c - how SLUB comes up: the two caches that must exist before any cache can.
+ *
+ * kmem_cache_node serves struct kmem_cache_node, and every cache needs one, itself included: its first comes out of its own
+ * first slab. kmem_cache serves struct kmem_cache; both start as static structures and move into memory of their own.
+ *
+ * slab_state: DOWN -> PARTIAL (kmem_cache_node works) -> UP (kmalloc works) -> FULL.
+ * Locks:  none are needed: one thread, before anybody else can know the library.
+ * Source: kmem_cache_init(), create_boot_cache(), bootstrap(), early_kmem_cache_node_alloc(), mm/slub.c,
+ *         mm/slab_common.c, Linux 6.1.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "arena/memblock.h"
+#include "slub/alloc.h"
+#include "slub/cache.h"
+#include "slub/cpu_slab.h"
+#include "slub/kmalloc.h"
+#include "slub/layout.h"
+#include "slub/node_partial.h"
+#include "slub/slab_pages.h"
+#include "slub/slub.h"
+
+/* A lock a line: neighbours are other CPUs. */
+struct cpu_lock_line {
+	struct kmm_lock lock;
+} cacheline_aligned;
+
+static struct cpu_lock_line *cpu_locks; /* kmm_nr_cpu_ids of them */
+static struct kmem_cache boot_kmem_cache, boot_kmem_cache_node;
+
+void (*kmem_cache_init_trace)(const char *step, const struct kmem_cache *s);
+
+struct kmm_lock *cpu_lock(unsigned int cpu)
+{
+	return &cpu_locks[cpu].lock;
+}
+
+static void trace(const char *step, const struct kmem_cache *s)
+{
+	if (kmem_cache_init_trace)
+		kmem_cache_init_trace(step, s);
+}
+
+int slub_reserve(void)
+{
+	cpu_locks = memblock_alloc(kmm_nr_cpu_ids * sizeof(*cpu_locks), _Alignof(struct cpu_lock_line));
+	if (!cpu_locks)
+		return -ENOMEM;
+	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
+		kmm_lock_init(cpu_lock(cpu), KMM_RANK_CPU, "L[X]");
+	slub_tid_step = kmm_nr_cpu_ids > 1 ? 1UL << fls(kmm_nr_cpu_ids - 1) : 1;
+	return 0;
+}
+
+int early_kmem_cache_node_alloc(struct kmem_cache *s)
+{
+	struct slab *slab = allocate_slab(s, GFP_NOWAIT);
+	struct kmem_cache_node *n;
+	struct slab_word w;
+
+	if (!slab)
+		return -ENOMEM;
+	w = slab_word_read(slab);
+	n = w.freelist;
+	w.freelist = freeptr_get(s, n);
+	w.inuse = 1;
+	slab_word_init(slab, w);
+
+	init_kmem_cache_node(n);
+	s->node[0] = n;
+	/* The slab came before the node that counts it. */
+	n->nr_slabs = 1;
+	n->total_objects = w.objects;
+	kmm_lock(&n->list_lock);
+	add_partial_locked(n, slab, DEACTIVATE_TO_HEAD);
+	kmm_unlock(&n->list_lock);
+	return 0;
+}
+
+static int create_boot_cache(struct kmem_cache *s, const char *name, unsigned int size, slab_flags_t flags)
+{
+	unsigned int align = ARCH_KMALLOC_MINALIGN;
+	int err;
+
+	memset(s, 0, sizeof(*s));
+	s->name = name;
+	s->object_size = size;
+	/* A power of two is aligned to itself, as callers of kmalloc() expect. */
+	if (is_power_of_2(size))
+		align = max_of(align, min_of(size, (unsigned int)PAGE_SIZE));
+	s->align = calculate_alignment(flags, align, size);
+	s->flags = flags;
+	s->refcount = -1; /* exempt from merging */
+	err = kmem_cache_open(s);
+	if (!err)
+		trace("create_boot_cache", s);
+	return err;
+}
+
+/* Moves a static boot cache into an object of kmem_cache. */
+static struct kmem_cache *bootstrap(struct kmem_cache *static_cache)
+{
+	struct kmem_cache *s = cache_alloc(kmem_cache, GFP_NOWAIT | __GFP_ZERO);
+	struct slab *slab;
+
+	if (!s)
+		return NULL;
+	memcpy(s, static_cache, kmem_cache->object_size);
+	/* Slabs name their cache. With the CPUs' slabs flushed, all that have a free object are on the node list, and no
+	 * boot cache has filled a slab yet. */
+	flush_all(s);
+	cds_list_for_each_entry(slab, &get_node(s, 0)->partial, slab_list)
+		slab->slab_cache = s;
+	cds_list_add(&s->list, &slab_caches);
+	trace("bootstrap", s);
+	return s;
+}
+
+static const char *const kmalloc_names[KMALLOC_SHIFT_HIGH + 1] = {
+	[1] = "kmalloc-96",  [2] = "kmalloc-192",  [3] = "kmalloc-8",    [4] = "kmalloc-16",
+	[5] = "kmalloc-32",  [6] = "kmalloc-64",   [7] = "kmalloc-128",  [8] = "kmalloc-256",
+	[9] = "kmalloc-512", [10] = "kmalloc-1k",  [11] = "kmalloc-2k",  [12] = "kmalloc-4k",
+	[13] = "kmalloc-8k",
+};
+
+static int create_kmalloc_caches(void)
+{
+	for (unsigned int i = 1; i <= KMALLOC_SHIFT_HIGH; i++) {
+		struct kmem_cache *s = cache_alloc(kmem_cache, GFP_NOWAIT | __GFP_ZERO);
+		int err = s ? create_boot_cache(s, kmalloc_names[i], kmalloc_class_size(i), SLAB_KMALLOC) : -ENOMEM;
+
+		if (err)
+			return err;
+		s->refcount = 1;
+		cds_list_add(&s->list, &slab_caches);
+		WRITE_ONCE(kmalloc_caches[KMALLOC_NORMAL][i], s);
+	}
+	return 0;
+}
+
+int kmem_cache_init(void)
+{
+	int err;
+
+	slab_state = DOWN;
+	trace("slab_state DOWN", NULL);
+	kmem_cache_node = &boot_kmem_cache_node;
+	kmem_cache = &boot_kmem_cache;
+
+	err = create_boot_cache(kmem_cache_node, "kmem_cache_node", sizeof(struct kmem_cache_node), SLAB_HWCACHE_ALIGN);
+	if (err)
+		return err;
+	slab_state = PARTIAL;
+	trace("slab_state PARTIAL", NULL);
+
+	err = create_boot_cache(kmem_cache, "kmem_cache",
+				offsetof(struct kmem_cache, node) + MAX_NUMNODES * sizeof(struct kmem_cache_node *),
+				SLAB_HWCACHE_ALIGN);
+	if (err)
+		return err;
+
+	kmem_cache = bootstrap(&boot_kmem_cache);
+	if (!kmem_cache)
+		return -ENOMEM;
+	kmem_cache_node = bootstrap(&boot_kmem_cache_node);
+	if (!kmem_cache_node)
+		return -ENOMEM;
+
+	err = create_kmalloc_caches();
+	if (err)
+		return err;
+	slab_state = UP;
+	trace("slab_state UP", NULL);
+	slub_fork_register();
+	return 0;
+}
+
+void kmem_cache_init_late(void)
+{
+	slab_state = FULL;
+	trace("slab_state FULL", NULL);
+}
+
+void slub_stop(void)
+{
+	memset(kmalloc_caches, 0, sizeof(kmalloc_caches));
+	CDS_INIT_LIST_HEAD(&slab_caches);
+	kmem_cache = NULL;
+	kmem_cache_node = NULL;
+	cpu_locks = NULL;
+	slab_state = DOWN;
+}
+
+bool slub_page_outlives_exit(unsigned long pfn)
+{
+	struct page *page = page_head(arena_pfn_to_page(pfn));
+
+	return kmem_cache && page_flag_test(page, PG_slab) && page->slab_cache == kmem_cache;
+}

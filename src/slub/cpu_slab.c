@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * cpu_slab.c - detach, install, deactivate and flush the slab of one CPU. See cpu_slab.h for the protocol.
+ */
+#include "slub/cpu_slab.h"
+
+#include "slub/cpu_partial.h"
+#include "slub/node_partial.h"
+#include "slub/slab_pages.h"
+
+unsigned long slub_tid_step = 1;
+
+struct cpu_slab_taken cpu_slab_detach_locked(struct kmem_cache_cpu *c)
+{
+	struct cpu_slab_taken taken = { .slab = READ_ONCE(c->slab) };
+	struct cpu_view v;
+
+	/* RELEASE: whoever ACQUIREs a tid from the step below sees that the slab is gone. */
+	smp_store_release(&c->slab, NULL);
+	KMM_RACE_POINT("cpu_slab:detach:slab-gone");
+	do {
+		v = cpu_slab_snapshot(c);
+	} while (!cpu_slab_cas(c, v, NULL));
+	taken.freelist = v.freelist;
+	kmm_assert(taken.slab || !taken.freelist);
+	return taken;
+}
+
+void cpu_slab_install_locked(struct kmem_cache_cpu *c, struct slab *slab, void *freelist)
+{
+	struct cpu_view v;
+
+	kmm_assert(!READ_ONCE(c->slab));
+	/* Nobody can push while there is no slab, so this fails only against a step that read before the detach and is
+	 * about to fail itself on the tid; the loop is for the rule, not for a case. */
+	do {
+		v = cpu_slab_snapshot(c);
+		kmm_assert(!v.freelist);
+	} while (!cpu_slab_cas(c, v, freelist));
+	KMM_RACE_POINT("cpu_slab:install:no-slab-yet");
+	/* RELEASE: who sees the slab sees its list, or a later one. */
+	smp_store_release(&c->slab, slab);
+}
+
+/* Where a slab goes that leaves its CPU. */
+enum slab_modes {
+	M_NONE,
+	M_PARTIAL,
+	M_FREE,
+	M_FULL_NOLIST,
+};
+
+void deactivate_slab_locked(struct kmem_cache *s, struct cpu_slab_taken taken, struct slab **discard)
+{
+	struct kmem_cache_node *n = get_node(s, 0);
+	enum slab_modes mode = M_NONE;
+	struct slab_word now;
+	unsigned int nr = 0;
+	void *tail = NULL;
+
+	if (!taken.slab)
+		return;
+	/* Stage one: what the CPU held back, which nobody else can reach. */
+	for (void *object = taken.freelist; object; object = freeptr_get(s, object)) {
+		tail = object;
+		nr++;
+	}
+
+	/* Stage two: list, unfreeze and place in one hold of the list lock. */
+	kmm_lock(&n->list_lock);
+	now = slab_word_unfreeze(s, taken.slab, taken.freelist, tail, nr);
+	if (!now.inuse && n->nr_partial >= s->min_partial)
+		mode = M_FREE;
+	else
+		mode = now.freelist ? M_PARTIAL : M_FULL_NOLIST;
+	if (mode == M_PARTIAL) {
+		/* A slab with objects the CPU held back is hot: it goes where the next refill looks first. */
+		add_partial_locked(n, taken.slab, taken.freelist ? DEACTIVATE_TO_HEAD : DEACTIVATE_TO_TAIL);
+	}
+	kmm_unlock(&n->list_lock);
+
+	if (mode == M_FREE)
+		slabs_collect(discard, taken.slab);
+}
+
+void flush_cpu_slab(struct kmem_cache *s, unsigned int cpu)
+{
+	struct kmem_cache_cpu *c = cpu_slab_of(s, cpu);
+	struct slab *discard = NULL;
+
+	kmm_lock(cpu_lock(cpu));
+	deactivate_slab_locked(s, cpu_slab_detach_locked(c), &discard);
+	unfreeze_partials_locked(s, c, &discard);
+	kmm_unlock(cpu_lock(cpu));
+	slabs_discard(s, discard);
+}
+
+void flush_all(struct kmem_cache *s)
+{
+	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
+		struct kmem_cache_cpu *c = cpu_slab_of(s, cpu);
+
+		/* A hint: a slab that arrives a moment later is no different from one that arrives after the flush. */
+		if (READ_ONCE(c->slab) || READ_ONCE(c->partial))
+			flush_cpu_slab(s, cpu);
+	}
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * free.c - the slow path of free: the object's slab is not the one this CPU allocates from.
+ *
+ * The slab word says where the slab is, and so what else must happen:
+ *   frozen                    a CPU has it: push, nothing more
+ *   not frozen, has a list    the node has it: push; the one who empties it holds list_lock while pushing
+ *   not frozen, no list       FULL, on no list: the one whose compare-and-swap succeeds lists it
+ *
+ * Locks:  L[X] is only tried; busy means the node list. list_lock may be waited for.
+ * Source: __slab_free(), mm/slub.c, Linux 6.1.
+ */
+#include "slub/free.h"
+
+#include "slub/cpu_partial.h"
+#include "slub/node_partial.h"
+#include "slub/slab_pages.h"
+
+/* Pushes the chain onto @old's list. Fails when the word is no longer @old. */
+static bool give(struct kmem_cache *s, struct slab *slab, struct slab_word old, struct slab_word new, void *head,
+		 void *tail)
+{
+	freeptr_set(s, tail, old.freelist);
+	new.freelist = head;
+	return slab_word_cas(slab, old, new);
+}
+
+/* FULL: the first free makes the slab useful again, for the CPU that frees or, if that is busy, for the node. */
+static bool give_to_full_slab(struct kmem_cache *s, struct slab *slab, struct slab_word old, struct slab_word new,
+			      void *head, void *tail)
+{
+	struct kmem_cache_node *n = get_node(s, 0);
+	unsigned int cpu = cpu_id_refresh();
+	struct slab *discard = NULL;
+	bool given;
+
+	if (s->cpu_partial && kmm_trylock(cpu_lock(cpu))) {
+		new.frozen = true;
+		given = give(s, slab, old, new, head, tail);
+		if (given)
+			put_cpu_partial_locked(s, cpu_slab_of(s, cpu), slab, true, &discard);
+		kmm_unlock(cpu_lock(cpu));
+	} else {
+		kmm_lock(&n->list_lock);
+		given = give(s, slab, old, new, head, tail);
+		if (given && !new.inuse && n->nr_partial >= s->min_partial)
+			slabs_collect(&discard, slab);
+		else if (given)
+			add_partial_locked(n, slab, DEACTIVATE_TO_TAIL);
+		kmm_unlock(&n->list_lock);
+	}
+	slabs_discard(s, discard);
+	return given;
+}
+
+/* On the node list, and empty after this free: the list lock is taken first, so that the slab cannot be acquired, or
+ * freed by another, between the push and the decision. */
+static bool give_last_object(struct kmem_cache *s, struct slab *slab, struct slab_word old, struct slab_word new,
+			     void *head, void *tail)
+{
+	struct kmem_cache_node *n = get_node(s, 0);
+	struct slab *discard = NULL;
+	bool given;
+
+	kmm_lock(&n->list_lock);
+	given = give(s, slab, old, new, head, tail);
+	if (given && n->nr_partial >= s->min_partial) {
+		remove_partial_locked(n, slab);
+		slabs_collect(&discard, slab);
+	}
+	kmm_unlock(&n->list_lock);
+	slabs_discard(s, discard);
+	return given;
+}
+
+noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, void *head, void *tail, unsigned int nr)
+{
+	bool given;
+
+	do {
+		struct slab_word old = slab_word_read(slab), new = old;
+
+		if (unlikely(old.freelist == head)) {
+			report_double_free(s, slab, head);
+			return;
+		}
+		if (unlikely(old.inuse < nr)) {
+			/* Torn, or more frees than allocations. The counters are one word: they are never torn. */
+			report_double_free(s, slab, head);
+			return;
+		}
+		new.inuse = old.inuse - nr;
+		KMM_RACE_POINT("free:slow:seen");
+
+		if (old.frozen || (old.freelist && new.inuse))
+			given = give(s, slab, old, new, head, tail);
+		else if (!old.freelist)
+			given = give_to_full_slab(s, slab, old, new, head, tail);
+		else
+			given = give_last_object(s, slab, old, new, head, tail);
+	} while (!given);
+}

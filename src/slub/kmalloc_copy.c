@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * kmalloc_copy.c - copies in kmalloc memory.
+ *
+ * Source: kstrdup(), kstrndup(), kmemdup(), mm/util.c, Linux 6.1.
+ */
+#include <string.h>
+
+#include <kmm/slab.h>
+
+KMM_API void *kmemdup(const void *src, size_t len, gfp_t gfp)
+{
+	void *p = kmalloc(len, gfp);
+
+	/* ZERO_SIZE_PTR is not writable, and zero bytes are not written. */
+	if (p && len)
+		memcpy(p, src, len);
+	return p;
+}
+
+KMM_API char *kstrndup(const char *s, size_t max, gfp_t gfp)
+{
+	size_t len;
+	char *p;
+
+	if (!s)
+		return NULL;
+	len = strnlen(s, max);
+	p = kmalloc(len + 1, gfp);
+	if (p) {
+		memcpy(p, s, len);
+		p[len] = '\0';
+	}
+	return p;
+}
+
+KMM_API char *kstrdup(const char *s, gfp_t gfp)
+{
+	return s ? kmemdup(s, strlen(s) + 1, gfp) : NULL;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * node_partial.h - the node's list of partly free slabs that no CPU has.
+ *
+ * Owns:       n->partial, n->nr_partial, slab->slab_list of every slab on it.
+ * Locks:      n->list_lock for all edits, and for every step that freezes or unfreezes a slab.
+ * Lock-free:  nr_partial is read RELAXED as a hint.
+ * Invariants: S3 and S6 of slub_internal.h.
+ * Source:     add_partial(), get_partial_node(), acquire_slab(), mm/slub.c, Linux 6.1.
+ */
+#ifndef KMM_SLUB_NODE_PARTIAL_H
+#define KMM_SLUB_NODE_PARTIAL_H
+
+#include "slub/slab_word.h"
+
+enum partial_place {
+	DEACTIVATE_TO_HEAD,
+	DEACTIVATE_TO_TAIL,
+};
+
+void init_kmem_cache_node(struct kmem_cache_node *n);
+
+/* Caller: list_lock. */
+void add_partial_locked(struct kmem_cache_node *n, struct slab *slab, enum partial_place place);
+void remove_partial_locked(struct kmem_cache_node *n, struct slab *slab);
+
+/*
+ * Acquires a slab with free objects for the CPU: frozen, off the list, its objects in *@freelist. Stocks the CPU's
+ * partial list with more slabs, up to half of cpu_partial objects. NULL when the node has none. Caller: L[X].
+ */
+struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct kmem_cache_cpu *c,
+				     void **freelist);
+
+/*
+ * One object without any CPU: for a thread that finds L[X] busy. NULL when the node has no partial slab.
+ * Takes list_lock.
+ */
+void *get_partial_object(struct kmem_cache *s, struct kmem_cache_node *n);
+
+/* Lists a new slab, frozen with all objects taken, of which @rest are free: puts them back and unfreezes.
+ * Takes list_lock. */
+void node_partial_adopt_new(struct kmem_cache *s, struct slab *slab, void *rest);
+
+#endif /* KMM_SLUB_NODE_PARTIAL_H */

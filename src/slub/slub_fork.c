@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ * slub_fork.c - SLUB's locks across fork(): all taken before, released in the parent, made new in the child.
+ *
+ * What another thread held in its hands at the fork - a detached list, a slab it was installing - is consistent in memory
+ * because it was changed under L[X], which the forking thread holds by then; objects such a thread had taken stay
+ * allocated in the child for ever.
+ * Locks: within rank 40 the order does not matter: who takes several holds slab_mutex.
+ */
+#include "slub/cache.h"
+
+#include "base/boot.h"
+#include "base/fork.h"
+
+static bool started(void)
+{
+	return kmm_boot_state() == KMM_RUNNING;
+}
+
+static void lock_mutex(void)
+{
+	kmm_lock_same_rank(&slab_mutex);
+}
+
+static void unlock_mutex(void)
+{
+	kmm_unlock(&slab_mutex);
+}
+
+static void reset_mutex(void)
+{
+	kmm_lock_reset(&slab_mutex);
+}
+
+static void for_each_cpu_lock(void (*act)(struct kmm_lock *))
+{
+	if (!started())
+		return;
+	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
+		act(cpu_lock(cpu));
+}
+
+static void for_each_list_lock(void (*act)(struct kmm_lock *))
+{
+	struct kmem_cache *s;
+
+	if (!started())
+		return;
+	cds_list_for_each_entry(s, &slab_caches, list)
+		act(&get_node(s, 0)->list_lock);
+}
+
+static void lock_cpus(void)
+{
+	for_each_cpu_lock(kmm_lock_same_rank);
+}
+
+static void unlock_cpus(void)
+{
+	for_each_cpu_lock(kmm_unlock);
+}
+
+static void reset_cpus(void)
+{
+	for_each_cpu_lock(kmm_lock_reset);
+}
+
+static void lock_lists(void)
+{
+	for_each_list_lock(kmm_lock_same_rank);
+}
+
+static void unlock_lists(void)
+{
+	for_each_list_lock(kmm_unlock);
+}
+
+static void reset_lists(void)
+{
+	for_each_list_lock(kmm_lock_reset);
+}
+
+static const struct kmm_fork_handler handlers[] = {
+	{ KMM_RANK_SLAB_MUTEX, lock_mutex, unlock_mutex, reset_mutex },
+	{ KMM_RANK_CPU, lock_cpus, unlock_cpus, reset_cpus },
+	{ KMM_RANK_NODE_LIST, lock_lists, unlock_lists, reset_lists },
+};
+
+void slub_fork_register(void)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(handlers); i++)
+		kmm_fork_register(&handlers[i]);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ * slub_internal.h - the structures of SLUB, its states, locks and invariants. Never included outside src/slub/.
+ *
+ * A slab is one block of pages cut into objects of one size. Its state is the slab word {freelist, counters} plus the
+ * list it is on:
+ *
+ *            install            last object taken, nobody needs the slab
+ *   (buddy) ---------> CPU ---------------------------------------------> FULL     frozen=1: CPU, CPU_PARTIAL
+ *      ^               ^ | ^                                               |       on a list: CPU_PARTIAL (its CPU),
+ *      |       acquire | | +----------- refill ---------+                  |                  NODE_PARTIAL (node)
+ *      |               | v deactivate                   |                  v
+ *      +-- discard -- NODE_PARTIAL <---- drain ---- CPU_PARTIAL <---- first free (adopt)
+ *      |                   ^                                               |
+ *      |                   +-------- first free, CPU lock busy ------------+
+ *      +-- discard: an empty slab beyond min_partial, from NODE_PARTIAL, deactivate or drain
+ *
+ *   install      new_slab(): the caller alone knows the slab          cpu_slab.c
+ *   acquire      list_lock and CAS frozen 0->1; may stock CPU_PARTIAL node_partial.c
+ *   refill       the CPU lock                                         cpu_partial.c
+ *   deactivate   the CPU lock, list_lock and CAS frozen 1->0          cpu_slab.c
+ *   drain        the CPU lock, list_lock and CAS 1->0                 cpu_partial.c
+ *   adopt        the CPU lock and CAS frozen 0->1, freelist NULL->obj free.c
+ *   to FULL      the CPU lock and CAS frozen 1->0 with freelist NULL  slab_word_take_all()
+ *
+ * Locks (rank): slab_mutex (10) guards slab_caches; L[X] (30), one per CPU for all caches, guards c->slab and c->partial
+ * of that CPU; n->list_lock (40) guards the node list. No page is asked for or freed under the last two: empty slabs
+ * are collected on a local list and discarded after unlocking.
+ *
+ * Lock-free: {c->freelist, c->tid} changes by arch_cas2() only, under L[X] too. {slab->freelist, slab->counters} changes
+ * by arch_cas2() only once others can see the slab.
+ *
+ * Invariants, proven by validate.c under these names:
+ *   S1  objects = inuse + length(freelist), for every slab not in a CPU's hands; a CPU slab counts the objects on
+ *       c->freelist as in use: inuse = objects - length(slab freelist)
+ *   S2  frozen exactly for c->slab and the slabs on c->partial
+ *   S3  not frozen: on its node's list exactly when freelist is not NULL
+ *   S4  c->slab == NULL implies c->freelist == NULL, while L[X] is free
+ *   S5  every object on c->freelist belongs to c->slab
+ *   S6  n->nr_partial is the length of n->partial; slab->slabs and slab->pobjects of the head of c->partial count that list
+ *   S7  n->nr_slabs and n->total_objects count all slabs of the cache
+ *
+ * Source: mm/slub.c and mm/slab.h, Linux 6.1. What differs is in docs/design.md: the kernel's slow paths rely on disabled
+ *         interrupts, which a process does not have.
+ */
+#ifndef KMM_SLUB_INTERNAL_H
+#define KMM_SLUB_INTERNAL_H
+
+#include <kmm/percpu.h>
+#include <kmm/slab.h>
+
+#include "arena/page_map.h"
+#include "base/compiler.h"
+#include "base/lock.h"
+#include "base/report.h"
+
+#define MAX_NUMNODES 1
+#define NUMA_NO_NODE (-1)
+
+/* A cache line, on every build: the alignment that SLAB_HWCACHE_ALIGN asks for. */
+#define SLAB_CACHE_BYTES 64
+/* Every object is aligned to this at least; the kmalloc caches of a power of two to their size. */
+#define ARCH_KMALLOC_MINALIGN KMALLOC_MIN_SIZE
+#define ARCH_SLAB_MINALIGN ((unsigned int)sizeof(unsigned long long))
+
+/* Internal flags beside the public SLAB_*; values of Linux 6.1. */
+#define SLAB_CONSISTENCY_CHECKS 0x00000100u
+#define SLAB_RED_ZONE 0x00000400u
+#define SLAB_POISON 0x00000800u
+#define SLAB_KMALLOC 0x00001000u
+#define SLAB_STORE_USER 0x00010000u
+#define DEBUG_DEFAULT_FLAGS (SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
+/* What kmem_cache_create() accepts from callers. */
+#define SLAB_PUBLIC_FLAGS (SLAB_HWCACHE_ALIGN | SLAB_PANIC)
+
+/* A slab keeps at least this many partial slabs per node, at most that many, whatever its size says. */
+#define MIN_PARTIAL 5
+#define MAX_PARTIAL 10
+
+/* slab->objects has 15 bits. */
+#define MAX_OBJS_PER_PAGE 32767
+#define OO_SHIFT 16
+#define OO_MASK ((1u << OO_SHIFT) - 1)
+
+/* Pages of a slab as slub sees them: the same memory as the first page's struct page. */
+struct slab {
+	unsigned long page_flags;
+	union {
+		struct cds_list_head slab_list; /* NODE_PARTIAL; list_lock */
+		struct {
+			struct slab *next;   /* CPU_PARTIAL (L[X]), or a local list of slabs to discard */
+			unsigned long slabs; /* CPU_PARTIAL: slabs from this one to the tail; L[X] */
+		};
+	};
+	struct kmem_cache *slab_cache; /* fixed while an object is in use */
+	union {
+		kmm_dword word; /* changed by slab_word.h only */
+		struct {
+			void *freelist;
+			unsigned long counters; /* inuse:16 objects:15 frozen:1, see slab_word.h */
+		};
+	};
+	unsigned long pobjects; /* CPU_PARTIAL: free objects from this one to the tail, about; L[X] */
+	int page_type;
+	int page_refcount;
+};
+
+#define SLAB_MATCHES_PAGE(sf, pf) \
+	_Static_assert(offsetof(struct slab, sf) == offsetof(struct page, pf), "struct slab overlays struct page")
+SLAB_MATCHES_PAGE(page_flags, flags);
+SLAB_MATCHES_PAGE(slab_list, lru);
+SLAB_MATCHES_PAGE(next, compound_head);
+SLAB_MATCHES_PAGE(slab_cache, slab_cache);
+SLAB_MATCHES_PAGE(word, slab_word);
+SLAB_MATCHES_PAGE(pobjects, private);
+SLAB_MATCHES_PAGE(page_type, page_type);
+SLAB_MATCHES_PAGE(page_refcount, refcount);
+_Static_assert(sizeof(struct slab) == sizeof(struct page), "struct slab overlays struct page");
+
+/* What one CPU has of one cache. The first two words change together, by arch_cas2() only. */
+struct kmem_cache_cpu {
+	union {
+		kmm_dword word;
+		struct {
+			void *freelist;    /* next object to hand out */
+			unsigned long tid; /* transaction id: changes with every change of the pair */
+		};
+	};
+	struct slab *slab;    /* where the objects of freelist are from; written under L[X], read lock-free */
+	struct slab *partial; /* frozen slabs with free objects; L[X] */
+};
+_Static_assert(sizeof(struct kmem_cache_cpu) == 4 * sizeof(void *), "16 bytes on 32-bit");
+_Static_assert(offsetof(struct kmem_cache_cpu, word.hi) == offsetof(struct kmem_cache_cpu, tid), "tid is the high word");
+
+/* Order of a slab's pages and the objects in it, in one number: order << OO_SHIFT | objects. */
+struct kmem_cache_order_objects {
+	unsigned int x;
+};
+
+struct kmem_cache_node {
+	struct kmm_lock list_lock;
+	unsigned long nr_partial; /* slabs on @partial; list_lock */
+	struct cds_list_head partial;
+	unsigned long nr_slabs;      /* atomic */
+	unsigned long total_objects; /* atomic */
+};
+
+struct kmem_cache {
+	struct kmem_cache_cpu __percpu *cpu_slab;
+	/* What the fast paths read follows in the first cache line. */
+	slab_flags_t flags;
+	unsigned int size;        /* bytes an object takes, with its metadata */
+	unsigned int object_size; /* bytes the caller asked for */
+	unsigned int offset;      /* bytes from the object's start to its free pointer */
+	uint64_t size_inverse;    /* 2^64 / size, rounded up: tells multiples of size, see object_start_ok() */
+	void (*ctor)(void *object);
+
+	unsigned long min_partial; /* slabs */
+	unsigned int cpu_partial;  /* objects to keep on a CPU's partial list, about; 0: no such lists */
+	struct kmem_cache_order_objects oo;  /* what a slab should be */
+	struct kmem_cache_order_objects min; /* what it is when memory is short */
+	gfp_t allocflags;                    /* added to every request for a slab's pages */
+	int refcount;                        /* -1: exempt from merging; slab_mutex */
+	unsigned int inuse;                  /* bytes: offset of the metadata behind the object */
+	unsigned int align;                  /* bytes */
+	const char *name;                    /* owned, but for the boot caches */
+	struct cds_list_head list;           /* slab_caches; slab_mutex */
+	struct kmem_cache_node *node[MAX_NUMNODES];
+};
+
+enum slab_state {
+	DOWN,    /* nothing works yet */
+	PARTIAL, /* kmem_cache_node works */
+	UP,      /* caches and kmalloc work */
+	FULL,    /* everything works */
+};
+
+/* The registry: every cache, newest first. */
+extern struct kmm_lock slab_mutex;
+extern struct cds_list_head slab_caches;
+extern enum slab_state slab_state; /* written during the start only */
+
+extern struct kmem_cache *kmem_cache;      /* the cache of struct kmem_cache */
+extern struct kmem_cache *kmem_cache_node; /* the cache of struct kmem_cache_node */
+
+static inline struct kmem_cache_node *get_node(const struct kmem_cache *s, int node)
+{
+	return s->node[node];
+}
+
+static inline unsigned int oo_order(struct kmem_cache_order_objects x)
+{
+	return x.x >> OO_SHIFT;
+}
+
+static inline unsigned int oo_objects(struct kmem_cache_order_objects x)
+{
+	return x.x & OO_MASK;
+}
+
+/*
+ * One cpu's instance. @cpu may be a guess: any thread may act on any CPU's state.
+ */
+static inline struct kmem_cache_cpu *cpu_slab_of(const struct kmem_cache *s, unsigned int cpu)
+{
+	return (struct kmem_cache_cpu *)((uintptr_t)s->cpu_slab + ((uintptr_t)cpu << KMM_PCPU_SLICE_SHIFT));
+}
+
+/* L[X]: one per CPU, for all caches; beside per-CPU memory because it outlives every cache. */
+struct kmm_lock *cpu_lock(unsigned int cpu);
+
+#endif /* KMM_SLUB_INTERNAL_H */

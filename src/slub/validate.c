@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * validate.c - walks a cache and proves the invariants S1 to S7 of slub_internal.h.
+ *
+ * Rules:  nobody else may use the cache meanwhile: the lock-free paths take no lock that could stop them.
+ *         A violation is a BUG report that names the invariant.
+ */
+#include "slub/cpu_slab.h"
+#include "slub/slub.h"
+
+#define PROVE(invariant, cond, s)                                                                             \
+	do {                                                                                                  \
+		if (!(cond))                                                                                  \
+			kmm_report(KMM_REPORT_BUG, "kernel BUG in validate_cache(%s): %s violated: %s\n",     \
+				   (s)->name, invariant, #cond);                                              \
+	} while (0)
+
+/* What the walk has seen so far. */
+struct census {
+	unsigned long slabs;
+	unsigned long objects;
+	unsigned long inuse;
+};
+
+/* Length of a list of free objects, each of which must be an object of @slab. */
+static unsigned int list_length(const struct kmem_cache *s, const struct slab *slab, const void *freelist)
+{
+	unsigned int nr = 0;
+
+	for (const void *object = freelist; object; object = freeptr_get(s, object)) {
+		PROVE("S5", object_start_ok(s, slab, object), s);
+		PROVE("S1 (a cycle)", nr < slab_objects(slab), s);
+		nr++;
+	}
+	return nr;
+}
+
+static void check_slab(const struct kmem_cache *s, const struct slab *slab, bool frozen, struct census *seen)
+{
+	struct slab_word w = slab_word_read(slab);
+
+	PROVE("S1", slab->slab_cache == s, s);
+	PROVE("S1", w.objects && w.objects <= oo_objects(s->oo), s);
+	PROVE("S1", w.objects == w.inuse + list_length(s, slab, w.freelist), s);
+	PROVE("S2", w.frozen == frozen, s);
+	seen->slabs++;
+	seen->objects += w.objects;
+	seen->inuse += w.inuse;
+}
+
+static void check_cpu(struct kmem_cache *s, unsigned int cpu, struct census *seen)
+{
+	struct kmem_cache_cpu *c = cpu_slab_of(s, cpu);
+	unsigned long slabs = 0;
+	struct slab *slab;
+
+	kmm_lock(cpu_lock(cpu));
+	PROVE("S4", c->slab || !c->freelist, s);
+	PROVE("tid belongs to the cpu", tid_to_cpu(c->tid) == cpu, s);
+	if (c->slab) {
+		unsigned int detached = list_length(s, c->slab, c->freelist);
+
+		check_slab(s, c->slab, true, seen);
+		PROVE("S1", slab_word_read(c->slab).inuse >= detached, s);
+		seen->inuse -= detached;
+	}
+	for (slab = c->partial; slab; slab = slab->next) {
+		check_slab(s, slab, true, seen);
+		PROVE("S3", slab->freelist != NULL, s);
+		slabs++;
+	}
+	PROVE("S6", !c->partial || c->partial->slabs == slabs, s);
+	kmm_unlock(cpu_lock(cpu));
+}
+
+static void check_node(struct kmem_cache *s, struct kmem_cache_node *n, struct census *seen)
+{
+	unsigned long nr_partial = 0;
+	struct slab *slab;
+
+	kmm_lock(&n->list_lock);
+	cds_list_for_each_entry(slab, &n->partial, slab_list) {
+		check_slab(s, slab, false, seen);
+		PROVE("S3", slab->freelist != NULL, s);
+		nr_partial++;
+	}
+	PROVE("S6", n->nr_partial == nr_partial, s);
+	kmm_unlock(&n->list_lock);
+}
+
+/* FULL slabs are on no list: they are found through the page array. */
+static void check_full(struct kmem_cache *s, struct census *seen)
+{
+	for (unsigned long pfn = 0; pfn < kmm_arena.nr_online; pfn++) {
+		struct page *page = arena_pfn_to_page(pfn);
+		struct slab_word w;
+
+		if (PageTail(page) || !page_flag_test(page, PG_slab) || page->slab_cache != s)
+			continue;
+		w = slab_word_read(page_slab(page));
+		if (w.frozen || w.freelist)
+			continue;
+		PROVE("S1", w.inuse == w.objects, s);
+		seen->slabs++;
+		seen->objects += w.objects;
+		seen->inuse += w.inuse;
+	}
+}
+
+void kmm_validate_cache(struct kmem_cache *s)
+{
+	struct kmem_cache_node *n = get_node(s, 0);
+	struct census seen = { 0 };
+
+	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
+		check_cpu(s, cpu, &seen);
+	check_node(s, n, &seen);
+	check_full(s, &seen);
+	PROVE("S7", n->nr_slabs == seen.slabs, s);
+	PROVE("S7", n->total_objects == seen.objects, s);
+}
+
+void kmm_validate_slub(void)
+{
+	struct kmem_cache *s;
+
+	kmm_lock(&slab_mutex);
+	cds_list_for_each_entry(s, &slab_caches, list)
+		kmm_validate_cache(s);
+	kmm_unlock(&slab_mutex);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ * start.c - the start and the end of the library, room by room in the kernel's order. The only file above all rooms.
+ *
+ * Order:  options, CPUs, arena, per-CPU first chunk, what SLUB needs of memblock, pages, SLUB. A step that fails undoes
+ *         the steps before it, in reverse.
+ * Locks:  the boot lock (boot.c) is held throughout; nothing else runs yet.
+ * Source: start_kernel(), mm_init(), init/main.c, Linux 6.1.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <kmm/init.h>
+
+#include "arena/arena.h"
+#include "base/boot.h"
+#include "base/fork.h"
+#include "base/options.h"
+#include "base/report.h"
+#include "buddy/buddy.h"
+#include "percpu/percpu.h"
+#include "slub/slub.h"
+
+#if __SIZEOF_POINTER__ == 8
+#define NR_CPUS_MAX 1024 /* a slice of address space each */
+#else
+#define NR_CPUS_MAX 64
+#endif
+
+static unsigned int option_nr_cpus; /* 0: the machine's */
+
+static const struct kmm_param start_params[] = {
+	{ .name = "nr_cpus", .set = kmm_param_set_uint, .target = &option_nr_cpus, .min = 1, .max = NR_CPUS_MAX },
+	{ .name = NULL },
+};
+
+static const struct kmm_param *const all_params[] = {
+	start_params, arena_params, percpu_params, buddy_params, slub_params, NULL,
+};
+
+/* The environment first, so that the program's own words win. What a user typed wrong there must not stop a program
+ * that never asked for options; what the program itself says wrong is its bug. */
+static int read_options(const struct kmm_config *config)
+{
+	const char *environment = getenv("KMM_OPTIONS");
+
+	option_nr_cpus = 0;
+	if (environment)
+		kmm_options_parse(environment, all_params, false);
+	if (config && config->options)
+		return kmm_options_parse(config->options, all_params, true);
+	return 0;
+}
+
+static int set_nr_cpus(const struct kmm_config *config)
+{
+	long nr = config && config->nr_cpus ? (long)config->nr_cpus : (long)option_nr_cpus;
+
+	if (!nr)
+		nr = max_of(min_of(sysconf(_SC_NPROCESSORS_CONF), (long)NR_CPUS_MAX), 1L);
+	if (nr < 0 || nr > NR_CPUS_MAX) {
+		kmm_report(KMM_REPORT_WARN, "kmm_init: nr_cpus %ld: must be 1 to %d\n", nr, NR_CPUS_MAX);
+		return -EINVAL;
+	}
+	kmm_nr_cpu_ids = (unsigned int)nr;
+	return 0;
+}
+
+static int check_config(const struct kmm_config *config)
+{
+	/* A larger one is from a newer header, with fields that this library does not know. */
+	if (config && config->size != sizeof(*config)) {
+		kmm_report(KMM_REPORT_WARN, "kmm_init: config->size is %zu, must be sizeof(struct kmm_config), %zu\n",
+			   config->size, sizeof(*config));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int kmm_start_rooms(const struct kmm_config *config)
+{
+	int err = check_config(config);
+
+	if (err)
+		return err;
+	kmm_report_callback_set(config ? config->report : NULL, config ? config->report_arg : NULL);
+	err = read_options(config);
+	if (!err)
+		err = set_nr_cpus(config);
+	if (err)
+		return err;
+
+	err = arena_start(config ? config->limit : 0);
+	if (err)
+		return err;
+	err = percpu_start();
+	if (err)
+		goto stop_arena;
+	err = slub_reserve();
+	if (err)
+		goto stop_percpu;
+	err = buddy_start();
+	if (err)
+		goto stop_percpu;
+	err = kmem_cache_init();
+	if (err)
+		goto stop_slub;
+	kmm_fork_init();
+	kmem_cache_init_late();
+	return 0;
+
+stop_slub:
+	slub_stop();
+	buddy_stop();
+stop_percpu:
+	percpu_stop(false);
+stop_arena:
+	arena_stop(false);
+	kmm_report(KMM_REPORT_ERR, "kmm_init: out of memory while starting, error %d\n", err);
+	return err;
+}
+
+/* Everything goes but the caches' own structures; see slub_page_outlives_exit(). */
+static void give_back_arena(void)
+{
+	unsigned long start = 0, pfn;
+
+	for (pfn = 0; pfn < kmm_arena.nr_online; pfn++) {
+		if (!slub_page_outlives_exit(pfn))
+			continue;
+		if (pfn > start)
+			arena_give_back(start, pfn - start);
+		start = pfn + 1;
+	}
+	if (pfn > start)
+		arena_give_back(start, pfn - start);
+}
+
+void kmm_stop_rooms(bool final)
+{
+	if (final)
+		give_back_arena();
+	slub_stop();
+	buddy_stop();
+	percpu_stop(final);
+	arena_stop(final);
+}
+
+KMM_API size_t kmm_trim(void)
+{
+	size_t bytes;
+
+	if (kmm_boot_state() != KMM_RUNNING)
+		return 0;
+	slub_trim();
+	bytes = percpu_trim();
+	/* What the rooms above freed lies in the buddy now. */
+	return bytes + buddy_trim();
+}

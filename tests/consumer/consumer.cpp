@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ * consumer.cpp - the installed library used from C++: its macros and inline functions, and a standard container on it.
+ */
+#include <cstdio>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include <kmm/kmm.h>
+
+template <typename T> struct kmm_allocator {
+	using value_type = T;
+
+	kmm_allocator() = default;
+	template <typename U> kmm_allocator(const kmm_allocator<U> &)
+	{
+	}
+
+	T *allocate(std::size_t n)
+	{
+		void *p = kmalloc_array(n, sizeof(T), GFP_KERNEL);
+
+		if (!p)
+			throw std::bad_alloc();
+		return static_cast<T *>(p);
+	}
+
+	void deallocate(T *p, std::size_t)
+	{
+		kfree(p);
+	}
+
+	bool operator==(const kmm_allocator &) const
+	{
+		return true;
+	}
+
+	bool operator!=(const kmm_allocator &) const
+	{
+		return false;
+	}
+};
+
+struct point {
+	double x, y;
+};
+
+static bool use_cache()
+{
+	struct kmem_cache *cache = KMEM_CACHE(point, SLAB_HWCACHE_ALIGN);
+	bool ok = true;
+
+	if (!cache)
+		return false;
+	for (int i = 0; i < 100 && ok; i++) {
+		auto *p = static_cast<point *>(kmem_cache_zalloc(cache, GFP_KERNEL));
+
+		ok = p && p->x == 0 && p->y == 0;
+		kmem_cache_free(cache, p);
+	}
+	kmem_cache_destroy(cache);
+	return ok;
+}
+
+static bool use_percpu()
+{
+	auto *counter = alloc_percpu(unsigned long);
+	unsigned int cpu;
+	unsigned long sum = 0;
+
+	if (!counter)
+		return false;
+	for_each_possible_cpu (cpu)
+		*per_cpu_ptr(counter, cpu) += 2;
+	for_each_possible_cpu (cpu)
+		sum += *per_cpu_ptr(counter, cpu);
+	free_percpu(counter);
+	return sum == 2UL * kmm_nr_cpus();
+}
+
+static bool use_container()
+{
+	std::vector<int, kmm_allocator<int>> numbers;
+	long sum = 0;
+
+	for (int i = 0; i < 10000; i++)
+		numbers.push_back(i);
+	for (int i : numbers)
+		sum += i;
+	return sum == 49995000;
+}
+
+int main()
+{
+	bool thread_ok = false;
+	struct page *page = alloc_pages(GFP_KERNEL, get_order(3 * PAGE_SIZE));
+
+	if (!page || virt_to_page(page_address(page)) != page)
+		return 1;
+	__free_pages(page, 2);
+
+	std::thread thread([&] { thread_ok = use_container(); });
+	thread.join();
+	if (!thread_ok || !use_container() || !use_cache() || !use_percpu() || kmm_slabinfo(stdout) != 0) {
+		std::fputs("consumer from C++: failed\n", stderr);
+		return 1;
+	}
+	std::puts("consumer: ok");
+	return 0;
+}

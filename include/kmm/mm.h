@@ -38,15 +38,17 @@ struct page;
 
 /**
  * alloc_pages - allocate 2^@order physically contiguous pages.
- * @gfp:   GFP_*; without __GFP_DIRECT_RECLAIM it never waits.    @order: 0 to MAX_ORDER - 1.
+ * @gfp:   GFP_*. __GFP_MOVABLE and __GFP_RECLAIMABLE choose the kind of pageblock, __GFP_ZERO asks for zeros, __GFP_COMP
+ *         for one compound page, __GFP_NOWARN for silence. No request waits for memory, and __GFP_NOFAIL can fail.
+ * @order: 0 to MAX_ORDER - 1; the number of pages is 2^@order.
  *
- * The pages are aligned to their own size. With __GFP_COMP they form one compound page. The caller owns them until
- * __free_pages() with the same order.
+ * The pages are aligned to their own size. The caller owns them until __free_pages() with the same order. The first
+ * call starts the library.
  *
  * Context: any thread, not a signal handler; hold no libkmm lock.
- * Return:  the first page; NULL when memory ran out (reported unless __GFP_NOWARN) or @order is too large (reported
- *          once); errno is left alone.
- * Source:  alloc_pages(), mm/page_alloc.c, Linux 6.1.
+ * Return:  the first page; NULL when memory ran out (reported unless __GFP_NOWARN, at most once in ten seconds), when
+ *          @order is too large (reported once), or after kmm_exit(); errno is left alone.
+ * Source:  alloc_pages(), mm/mempolicy.c and __alloc_pages(), mm/page_alloc.c, Linux 6.1.
  */
 KMM_API KMM_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned int order);
 
@@ -57,50 +59,122 @@ KMM_API KMM_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned int order);
  * __free_pages - give back what alloc_pages() returned.
  * @page:  its first page.      @order: the order it was allocated with.
  *
- * Drops one reference; the pages are free when the last is gone. A page that is not in use is reported
- * ("BUG: Bad page state") and left alone.
+ * Drops one reference; the pages are free when the last is gone. A page that is not in use, a page inside a larger
+ * allocation, a page of a slab, another order than that of the allocation: reported ("BUG: Bad page state") and
+ * refused, with nothing changed. A page whose state its owner has damaged is reported and never handed out again.
  *
- * Context: any thread, not a signal handler.
- * Source:  __free_pages(), mm/page_alloc.c, Linux 6.1.
+ * Context: any thread, not a signal handler; hold no libkmm lock. After kmm_exit() it does nothing.
+ * Source:  __free_pages(), mm/page_alloc.c, Linux 6.1. Differs: the order is checked.
  */
 KMM_API void __free_pages(struct page *page, unsigned int order);
+
+/** __free_page - __free_pages() of order 0. */
 #define __free_page(page) __free_pages((page), 0)
 
 /**
  * __get_free_pages - alloc_pages(), returned as an address.
- * Return: the address of the first byte, or 0. Source: __get_free_pages(), mm/page_alloc.c, Linux 6.1.
+ * @gfp:   as for alloc_pages().      @order: 0 to MAX_ORDER - 1.
+ *
+ * Context: any thread, not a signal handler; hold no libkmm lock.
+ * Return:  the address of the first byte, owned by the caller until free_pages(); 0 on failure.
+ * Source:  __get_free_pages(), mm/page_alloc.c, Linux 6.1.
  */
 KMM_API KMM_MUST_CHECK unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
+
+/** __get_free_page - __get_free_pages() of order 0. */
 #define __get_free_page(gfp) __get_free_pages((gfp), 0)
 
-/** get_zeroed_page - one page of zeros, as an address, or 0. Source: mm/page_alloc.c, Linux 6.1. */
+/**
+ * get_zeroed_page - one page of zeros, as an address.
+ * @gfp:   as for alloc_pages(); __GFP_ZERO is added.
+ *
+ * Context: any thread, not a signal handler; hold no libkmm lock.
+ * Return:  the address, owned by the caller until free_page(); 0 on failure.
+ * Source:  get_zeroed_page(), mm/page_alloc.c, Linux 6.1.
+ */
 KMM_API KMM_MUST_CHECK unsigned long get_zeroed_page(gfp_t gfp);
 
-/** free_pages - __free_pages() by address; 0 is ignored. Source: free_pages(), mm/page_alloc.c, Linux 6.1. */
+/**
+ * free_pages - __free_pages() by address.
+ * @addr:  what __get_free_pages() returned, or 0, which is ignored.      @order: the order it was asked for with.
+ *
+ * An address outside the arena is reported and refused; for one inside, see __free_pages().
+ *
+ * Context: any thread, not a signal handler; hold no libkmm lock. After kmm_exit() it does nothing.
+ * Source:  free_pages(), mm/page_alloc.c, Linux 6.1.
+ */
 KMM_API void free_pages(unsigned long addr, unsigned int order);
+
+/** free_page - free_pages() of order 0. */
 #define free_page(addr) free_pages((addr), 0)
 
-/** page_address - the address of @page's first byte. Any context. */
+/**
+ * page_address - where the memory of a page is.
+ * @page:  a page of the arena.
+ *
+ * Context: any.
+ * Return:  the address of its first byte.
+ * Source:  page_address(), include/linux/mm.h, Linux 6.1.
+ */
 KMM_API void *page_address(const struct page *page);
 
-/** virt_to_page - the page that holds @addr, an address inside the arena; NULL for any other. Any context. */
+/**
+ * virt_to_page - the page that holds an address.
+ * @addr:  any address.
+ *
+ * Context: any.
+ * Return:  its page, whoever owns it; NULL for an address outside the arena, or in a part of it that was never needed.
+ * Source:  virt_to_page(), arch/x86/include/asm/page.h, Linux 6.1. Differs: any address may be asked for.
+ */
 KMM_API struct page *virt_to_page(const void *addr);
 
-/** page_to_pfn - the number of @page, counted from the start of the arena. Any context. */
+/**
+ * page_to_pfn - the number of a page, counted from the start of the arena.
+ * @page:  a page of the arena.
+ *
+ * Context: any.
+ * Return:  its page frame number.
+ * Source:  page_to_pfn(), include/asm-generic/memory_model.h, Linux 6.1.
+ */
 KMM_API unsigned long page_to_pfn(const struct page *page);
 
-/** pfn_to_page - the page of number @pfn; NULL for a number beyond the arena. Any context. */
+/**
+ * pfn_to_page - the page of a number.
+ * @pfn:   any number.
+ *
+ * Context: any.
+ * Return:  the page; NULL for a number beyond the part of the arena that is in use.
+ * Source:  pfn_to_page() and pfn_valid(), include/asm-generic/memory_model.h, include/linux/mmzone.h, Linux 6.1.
+ */
 KMM_API struct page *pfn_to_page(unsigned long pfn);
 
-/** compound_head - the first page of the compound page that @page is part of; @page itself for any other page. */
+/**
+ * compound_head - the first page of the compound page that @page is part of.
+ * @page:  a page of the arena that the caller owns.
+ *
+ * Context: any.
+ * Return:  the head; @page itself where it is the head or not part of a compound page.
+ * Source:  compound_head(), include/linux/page-flags.h, Linux 6.1.
+ */
 KMM_API struct page *compound_head(const struct page *page);
 
-/** compound_order - the order of the compound page whose head is @page; 0 for any other page. */
+/**
+ * compound_order - the size of a compound page.
+ * @page:  its head, owned by the caller.
+ *
+ * Context: any.
+ * Return:  log2 of its number of pages; 0 for a page that is no compound head.
+ * Source:  compound_order(), include/linux/mm.h, Linux 6.1.
+ */
 KMM_API unsigned int compound_order(const struct page *page);
 
 /**
- * get_order - the smallest order whose pages hold @size bytes. @size 0 has no answer in the kernel; here it is that of
- * the largest size. Source: include/asm-generic/getorder.h, Linux 6.1.
+ * get_order - the smallest order whose pages hold @size bytes.
+ * @size:  bytes. For 0 the kernel gives no answer; here it is that of the largest size.
+ *
+ * Context: any.
+ * Return:  an order, which may be too large for alloc_pages().
+ * Source:  get_order(), include/asm-generic/getorder.h, Linux 6.1.
  */
 static inline unsigned int get_order(unsigned long size)
 {

@@ -2,7 +2,8 @@
  * arena.h - front header of the arena: the "physical" memory of the process.
  *
  * Owns:       the reserved range, its sections, the page array, the charged ranges (per-CPU memory, later vmalloc).
- * Locks:      the arena lock (rank 90) guards the frontier of online sections and the maps of charged ranges.
+ * Locks:      the arena lock (rank 90) guards the frontier of online sections. Who maps a piece of a charged range owns
+ *             that piece, so the ranges need no lock.
  * Lock-free:  base, page array and limit are set once at start. nr_online is read ACQUIRE and only grows.
  * Invariants: A1  pages [0, nr_online) are readable and writable, whatever else happens to them, until the arena ends
  *             A2  the base is aligned to the largest block (4 MiB), so a block of order n is aligned to 2^n pages
@@ -25,21 +26,30 @@
 #define SECTION_SIZE (1UL << SECTION_SIZE_BITS)
 #define PAGES_PER_SECTION (SECTION_SIZE >> PAGE_SHIFT)
 
+/* The smallest arena: one pageblock. Every limit is rounded down to a multiple of it. */
+#define ARENA_MIN_SIZE (PAGE_SIZE << pageblock_order)
+
 struct kmm_arena {
-	char *base;              /* of the reserved range; 0 bytes long before the start */
-	struct page *mem_map;    /* one struct page a frame, NULL before the start */
-	unsigned long nr_online; /* pages; a multiple of PAGES_PER_SECTION, or nr_pages at the end */
-	unsigned long nr_pages;  /* the limit, pages */
+	char *base;           /* of the reserved range; NULL before the start */
+	struct page *mem_map; /* one struct page a frame, NULL before the start */
+	unsigned char
+		*pageblock_flags; /* one byte a pageblock, zero when it comes online; zone->lock (buddy/pageblock.c) */
+	unsigned long nr_online;  /* pages; a multiple of PAGES_PER_SECTION, or nr_pages at the end */
+	unsigned long nr_pages;   /* the limit, pages */
 };
 
 extern struct kmm_arena kmm_arena;
 
 extern const struct kmm_param arena_params[]; /* mem=, transparent_hugepage= */
 
+/* Back to the defaults, before the options of a new start are read. */
+void arena_options_reset(void);
+
 /* Reserves the range for @limit bytes (0: option mem=, else the default, taking less where the system refuses) and
- * brings the first section online. Returns 0, -ENOMEM or -EINVAL, and has reported which step failed. */
+ * brings the first section online. Returns 0, -ENOMEM or -EINVAL, has reported which step failed and undone the rest. */
 int arena_start(size_t limit);
-/* @final as in kmm_stop_rooms(). */
+/* @final as in kmm_stop_rooms(): pages marked PG_keep keep their memory; all others, and the page array, are given back
+ * and read as zeros. Otherwise the arena is unmapped and can be started again. */
 void arena_stop(bool final);
 
 /*
@@ -74,9 +84,11 @@ static inline void *arena_page_address(const struct page *page)
 /* NULL for an address outside the online arena (always, before the start). */
 static inline struct page *arena_addr_to_page(const void *addr)
 {
+	/* ACQUIRE: pairs with section_publish(); base and array are read after the frontier that they belong to. */
+	unsigned long nr_online = smp_load_acquire(&kmm_arena.nr_online);
 	unsigned long off = (unsigned long)addr - (unsigned long)kmm_arena.base;
 
-	if (unlikely(off >> PAGE_SHIFT >= smp_load_acquire(&kmm_arena.nr_online)))
+	if (unlikely(off >> PAGE_SHIFT >= nr_online))
 		return NULL;
 	return kmm_arena.mem_map + (off >> PAGE_SHIFT);
 }
@@ -95,7 +107,8 @@ int arena_range_reserve(struct arena_range *range, size_t size, size_t align, co
  * Page-aligned. 0 or -ENOMEM, with nothing mapped. */
 int arena_range_map(const struct arena_range *range, size_t off, size_t size);
 /* Hands the memory back. @keep_readable: the range stays mapped and reads as zeros (where lock-free readers may still
- * peek); otherwise an access faults. Never fails for the caller: what the system refuses stays mapped. */
+ * peek); otherwise an access faults. Never fails for the caller: what the system refuses stays mapped, as zeros. The
+ * piece must be mapped. */
 void arena_range_unmap(const struct arena_range *range, size_t off, size_t size, bool keep_readable);
 void arena_range_release(struct arena_range *range);
 

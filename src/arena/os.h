@@ -11,18 +11,19 @@
 #include <stddef.h>
 
 size_t os_page_size(void);
-/* Bytes of memory in the machine, capped by RLIMIT_AS where that is set. */
+/* Bytes of memory in the machine. Where RLIMIT_AS is set, at most half of it: the program needs address space too. */
 size_t os_memory_size(void);
 
-/* Address space without memory, aligned to @align; NULL when refused. */
+/* Address space without memory, aligned to @align (a power of two); NULL when refused. */
 void *os_reserve(size_t size, size_t align);
 int os_release(void *addr, size_t size);
-int os_commit(void *addr, size_t size);   /* readable, writable, zero: 0 or -ENOMEM */
-int os_decommit(void *addr, size_t size); /* no memory, no access */
-int os_give_back(void *addr, size_t size); /* no memory, reads as zeros */
-int os_advise_huge(void *addr, size_t size, bool on);
+int os_commit(void *addr, size_t size);               /* readable, writable, zero: 0 or -ENOMEM */
+int os_decommit(void *addr, size_t size);             /* no memory, no access */
+int os_give_back(void *addr, size_t size);            /* no memory, reads as zeros */
+int os_advise_huge(void *addr, size_t size, bool on); /* a hint: -EINVAL where the system has no huge pages */
 
-/* The @n-th call from now (1 = the next) fails as if refused, once; 0 turns it off. For tests. */
+/* The @n-th call from now (1 = the next) fails as if refused, once; 0 turns it off. Each mmap, mprotect, munmap and
+ * madvise is one call. For tests. */
 void os_inject_failure(unsigned int n);
 /* Calls made since the last os_inject_failure(). */
 unsigned int os_calls(void);

@@ -28,18 +28,27 @@ struct kmem_cache;
 enum page_flag {
 	PG_reserved, /* given out by memblock, never in the buddy */
 	PG_slab,
-	PG_head,     /* first page of a compound page */
+	PG_head,          /* first page of a compound page */
 	PG_large_kmalloc, /* first page of a kmalloc_large() allocation */
+	PG_reported,      /* free block: the system holds no memory for it, so it reads as zeros */
+	PG_isolated,      /* free block taken off its list for a moment (buddy/reporting.c); private is its order */
+	PG_bad,           /* found in a wrong state, never handed out again */
+	PG_keep,          /* handed out: keeps its memory after kmm_exit() */
 	NR_PAGEFLAGS,
 };
+
+/* The order that a block was handed out with stands in the flags of its first page, so that a free with another one is
+ * noticed. Only the owner of the page writes its flags. */
+#define PAGE_ORDER_SHIFT 24
+#define PAGE_ORDER_MASK (0xfUL << PAGE_ORDER_SHIFT)
 
 struct page {
 	unsigned long flags; /* bits of enum page_flag; PAGE_ORDER_MASK */
 	union {
 		struct cds_list_head lru; /* buddy free list; slub's node partial list */
 		struct {
-			struct page *next;    /* slub: cpu partial list, collected slabs */
-			unsigned long slabs;  /* slub: slabs from this one to the tail of the cpu partial list */
+			struct page *next;   /* slub: cpu partial list, collected slabs */
+			unsigned long slabs; /* slub: slabs from this one to the tail of the cpu partial list */
 		};
 		struct {
 			unsigned long compound_head; /* tail page: the head's address + 1 */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ * page_internal.h - what only the page allocator does to a struct page.
+ *
+ * Owns:   the change of a page between "in the buddy" and "handed out", and its reference count.
+ * Locks:  zone->lock for all of it, except the reference count, which is atomic.
+ * Source: include/linux/page-flags.h, include/linux/page_ref.h, mm/internal.h, Linux 6.1.
+ */
+#ifndef KMM_BUDDY_PAGE_INTERNAL_H
+#define KMM_BUDDY_PAGE_INTERNAL_H
+
+#include "arena/arena.h"
+#include "base/compiler.h"
+
+/* Flags that no page has when it is freed, and none when it is handed out. */
+#define PAGE_FLAGS_CHECK_AT_FREE (1UL << PG_reserved | 1UL << PG_slab | 1UL << PG_isolated | 1UL << PG_bad)
+#define PAGE_FLAGS_CHECK_AT_PREP (~0UL)
+
+static inline void page_set_buddy(struct page *page, unsigned int order, bool reported)
+{
+	WRITE_ONCE(page->private, (unsigned long)order);
+	WRITE_ONCE(page->page_type, PAGE_TYPE_BUDDY);
+	WRITE_ONCE(page->flags, reported ? 1UL << PG_reported : 0);
+}
+
+static inline void page_clear_buddy(struct page *page)
+{
+	WRITE_ONCE(page->page_type, PAGE_TYPE_NONE);
+	WRITE_ONCE(page->private, 0UL);
+	WRITE_ONCE(page->flags, 0UL);
+}
+
+static inline unsigned int page_buddy_order(const struct page *page)
+{
+	return (unsigned int)READ_ONCE(page->private);
+}
+
+/* The order that the block was handed out with. */
+static inline unsigned int page_alloc_order(const struct page *page)
+{
+	return (unsigned int)((READ_ONCE(page->flags) & PAGE_ORDER_MASK) >> PAGE_ORDER_SHIFT);
+}
+
+/* Nobody else can hold a reference yet. */
+static inline void page_ref_set(struct page *page, int count)
+{
+	WRITE_ONCE(page->refcount, count);
+}
+
+/* How page_ref_put() ended. */
+enum page_ref_result {
+	PAGE_REF_LEFT, /* others still hold the page */
+	PAGE_REF_LAST, /* the caller dropped the last one and owns the page */
+	PAGE_REF_NONE, /* there was none to drop: nothing changed */
+};
+
+/*
+ * Drops a reference, never below zero. RELEASE: what the holder wrote is seen by whoever drops the last one; ACQUIRE:
+ * by the one who does. No ABA: the count is all there is, and it never rises from zero while the page is not ours.
+ */
+static inline enum page_ref_result page_ref_put(struct page *page)
+{
+	int old = __atomic_load_n(&page->refcount, __ATOMIC_RELAXED);
+
+	do {
+		if (unlikely(old <= 0))
+			return PAGE_REF_NONE;
+	} while (
+		!__atomic_compare_exchange_n(&page->refcount, &old, old - 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	return old == 1 ? PAGE_REF_LAST : PAGE_REF_LEFT;
+}
+
+#endif /* KMM_BUDDY_PAGE_INTERNAL_H */

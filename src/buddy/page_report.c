@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT
+ * page_report.c - what the page allocator says, in the kernel's words.
+ *
+ * Owns:       the text of "Bad page state" and "page allocation failure", and how often they are said: as in the kernel,
+ *             60 bad pages a minute and one failure in ten seconds.
+ * Locks:      zone->lock while the free lists are counted for the failure report.
+ * Lock-free:  the rates are counted RELAXED: two threads that report at once may show one report more or less.
+ * Source:     bad_page(), warn_alloc(), show_free_areas(), mm/page_alloc.c; __dump_page(), mm/debug.c, Linux 6.1.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "base/report.h"
+#include "buddy/buddy_internal.h"
+
+/* At most @burst reports in @seconds. */
+struct rate {
+	unsigned int burst, seconds;
+	unsigned int nr_shown;      /* since @begin */
+	unsigned int nr_suppressed; /* since the last one shown */
+	unsigned int begin;         /* seconds of the monotonic clock */
+};
+
+static struct rate bad_page_rate = { .burst = 60, .seconds = 60 };
+static struct rate failure_rate = { .burst = 1, .seconds = 10 };
+
+static unsigned int now(void)
+{
+	struct timespec ts = { 0, 0 };
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (unsigned int)ts.tv_sec;
+}
+
+/* May one more be shown? @missed: how many were not, since the last time. */
+static bool rate_allows(struct rate *rate, unsigned int *missed)
+{
+	const unsigned int time = now();
+	unsigned int shown = READ_ONCE(rate->nr_shown);
+
+	if (!shown || time - READ_ONCE(rate->begin) >= rate->seconds) {
+		WRITE_ONCE(rate->begin, time);
+		shown = 0;
+	}
+	*missed = READ_ONCE(rate->nr_suppressed);
+	if (shown >= rate->burst) {
+		WRITE_ONCE(rate->nr_suppressed, *missed + 1);
+		return false;
+	}
+	WRITE_ONCE(rate->nr_shown, shown + 1);
+	WRITE_ONCE(rate->nr_suppressed, 0u);
+	return true;
+}
+
+void page_report_reset(void)
+{
+	struct rate *const rates[] = { &bad_page_rate, &failure_rate };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(rates); i++) {
+		WRITE_ONCE(rates[i]->nr_shown, 0u);
+		WRITE_ONCE(rates[i]->nr_suppressed, 0u);
+	}
+}
+
+/* A text of limited length that is put together piece by piece; what does not fit is left out. */
+struct text {
+	char *buf;
+	size_t size, len;
+};
+
+static void KMM_PRINTF(2, 3) text_add(struct text *text, const char *fmt, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(text->buf + text->len, text->size - text->len, fmt, args);
+	va_end(args);
+	if (len > 0)
+		text->len = min_of(text->len + (size_t)len, text->size - 1);
+}
+
+static const char *process_name(char name[17])
+{
+	memset(name, 0, 17);
+	if (prctl(PR_GET_NAME, name, 0, 0, 0))
+		return "?";
+	return name;
+}
+
+static void add_names(struct text *text, unsigned long bits, const char *const names[], unsigned int nr)
+{
+	const char *separator = "";
+
+	for (unsigned int bit = 0; bit < nr; bit++) {
+		if (!(bits >> bit & 1))
+			continue;
+		text_add(text, "%s%s", separator, names[bit]);
+		separator = "|";
+	}
+}
+
+/* The state of one page, as dump_page() shows it. Fields that a page has no use for here are shown as zero. */
+static void add_page(struct text *text, const struct page *page)
+{
+	static const char *const names[NR_PAGEFLAGS] = {
+		[PG_reserved] = "reserved",           [PG_slab] = "slab",         [PG_head] = "head",
+		[PG_reported] = "reported",           [PG_isolated] = "isolated", [PG_bad] = "bad",
+		[PG_large_kmalloc] = "large_kmalloc", [PG_keep] = "keep",
+	};
+	const int width = 2 * (int)sizeof(long);
+	const unsigned long *raw = (const unsigned long *)(const void *)page;
+	const struct page *head = page_head(page);
+	bool compound;
+
+	/* A torn or corrupt link must not lead out of the array. */
+	if (head < kmm_arena.mem_map || head > page || page - head >= 1L << (MAX_ORDER - 1))
+		head = page;
+	compound = head != page || page_flag_test(page, PG_head);
+	text_add(text, "page:%0*lx refcount:%d mapcount:%d mapping:%0*lx index:0x0 pfn:%#lx\n", width,
+		 (unsigned long)page, page_count(head), READ_ONCE(page->mapcount) + 1, width,
+		 (unsigned long)READ_ONCE(page->slab_cache), arena_page_to_pfn(page));
+	if (compound)
+		text_add(text, "head:%0*lx order:%u compound_mapcount:0 compound_pincount:0\n", width,
+			 (unsigned long)head, head[1].compound_order);
+	text_add(text, "flags: %#lx(", READ_ONCE(head->flags));
+	add_names(text, READ_ONCE(head->flags), names, NR_PAGEFLAGS);
+	text_add(text, ")\n");
+	for (unsigned int i = 0; i < sizeof(*page) / sizeof(long); i++)
+		text_add(text, "%s%0*lx%s", i % (32 / sizeof(long)) ? " " : "raw: ", width, READ_ONCE(raw[i]),
+			 (i + 1) % (32 / sizeof(long)) ? "" : "\n");
+}
+
+static bool page_exists(const struct page *page)
+{
+	const unsigned long index = (unsigned long)page - (unsigned long)kmm_arena.mem_map;
+
+	return index < smp_load_acquire(&kmm_arena.nr_online) * sizeof(*page) && index % sizeof(*page) == 0;
+}
+
+void bad_page(const struct page *page, const char *reason)
+{
+	char name[17], buf[KMM_REPORT_MAX / 2];
+	struct text text = { .buf = buf, .size = sizeof(buf) };
+	unsigned int missed;
+	const int saved = errno;
+
+	if (rate_allows(&bad_page_rate, &missed)) {
+		if (missed)
+			kmm_report(KMM_REPORT_WARN, "BUG: Bad page state: %u messages suppressed\n", missed);
+		buf[0] = '\0';
+		if (page_exists(page)) {
+			text_add(&text, "BUG: Bad page state in process %s  pfn:%05lx\n", process_name(name),
+				 arena_page_to_pfn(page));
+			add_page(&text, page);
+		} else {
+			text_add(&text, "BUG: Bad page state in process %s\npage:%0*lx\n", process_name(name),
+				 2 * (int)sizeof(long), (unsigned long)page);
+		}
+		kmm_report(KMM_REPORT_WARN, "%spage dumped because: %s\n", buf, reason);
+	}
+	errno = saved;
+}
+
+/* Flags by name, the usual combinations first. */
+static void add_gfp(struct text *text, gfp_t gfp)
+{
+	static const struct {
+		gfp_t mask;
+		const char *name;
+	} names[] = {
+		{ GFP_HIGHUSER_MOVABLE, "GFP_HIGHUSER_MOVABLE" },
+		{ GFP_HIGHUSER, "GFP_HIGHUSER" },
+		{ GFP_USER, "GFP_USER" },
+		{ GFP_KERNEL_ACCOUNT, "GFP_KERNEL_ACCOUNT" },
+		{ GFP_KERNEL, "GFP_KERNEL" },
+		{ GFP_NOFS, "GFP_NOFS" },
+		{ GFP_ATOMIC, "GFP_ATOMIC" },
+		{ GFP_NOIO, "GFP_NOIO" },
+		{ GFP_NOWAIT, "GFP_NOWAIT" },
+		{ GFP_DMA, "GFP_DMA" },
+		{ __GFP_HIGHMEM, "__GFP_HIGHMEM" },
+		{ GFP_DMA32, "GFP_DMA32" },
+		{ __GFP_HIGH, "__GFP_HIGH" },
+		{ __GFP_ATOMIC, "__GFP_ATOMIC" },
+		{ __GFP_IO, "__GFP_IO" },
+		{ __GFP_FS, "__GFP_FS" },
+		{ __GFP_NOWARN, "__GFP_NOWARN" },
+		{ __GFP_RETRY_MAYFAIL, "__GFP_RETRY_MAYFAIL" },
+		{ __GFP_NOFAIL, "__GFP_NOFAIL" },
+		{ __GFP_NORETRY, "__GFP_NORETRY" },
+		{ __GFP_COMP, "__GFP_COMP" },
+		{ __GFP_ZERO, "__GFP_ZERO" },
+		{ __GFP_NOMEMALLOC, "__GFP_NOMEMALLOC" },
+		{ __GFP_MEMALLOC, "__GFP_MEMALLOC" },
+		{ __GFP_HARDWALL, "__GFP_HARDWALL" },
+		{ __GFP_THISNODE, "__GFP_THISNODE" },
+		{ __GFP_RECLAIMABLE, "__GFP_RECLAIMABLE" },
+		{ __GFP_MOVABLE, "__GFP_MOVABLE" },
+		{ __GFP_ACCOUNT, "__GFP_ACCOUNT" },
+		{ __GFP_WRITE, "__GFP_WRITE" },
+		{ __GFP_RECLAIM, "__GFP_RECLAIM" },
+		{ __GFP_DIRECT_RECLAIM, "__GFP_DIRECT_RECLAIM" },
+		{ __GFP_KSWAPD_RECLAIM, "__GFP_KSWAPD_RECLAIM" },
+	};
+	const char *separator = "";
+
+	if (!gfp)
+		text_add(text, "none");
+	for (unsigned int i = 0; i < ARRAY_SIZE(names) && gfp; i++) {
+		if ((gfp & names[i].mask) != names[i].mask)
+			continue;
+		text_add(text, "%s%s", separator, names[i].name);
+		gfp &= ~names[i].mask;
+		separator = "|";
+	}
+	if (gfp)
+		text_add(text, "%s%#x", separator, gfp);
+}
+
+/* The line of show_free_areas(): blocks of each order, and which types have any. */
+static void add_free_areas(struct text *text, struct zone *zone)
+{
+	static const char letters[MIGRATE_TYPES] = {
+		[MIGRATE_UNMOVABLE] = 'U', [MIGRATE_RECLAIMABLE] = 'E', [MIGRATE_MOVABLE] = 'M', [MIGRATE_RESERVE] = 'H'
+	};
+	unsigned long nr[MAX_ORDER], total = 0;
+	char types[MAX_ORDER][MIGRATE_TYPES + 1];
+
+	kmm_lock(&zone->lock);
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		char *p = types[order];
+
+		nr[order] = zone->free_area[order].nr_free;
+		for (unsigned int type = 0; type < MIGRATE_TYPES; type++)
+			if (!cds_list_empty(&zone->free_area[order].free_list[type]))
+				*p++ = letters[type];
+		*p = '\0';
+	}
+	kmm_unlock(&zone->lock);
+	text_add(text, "Node 0 %s: ", zone->name);
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		text_add(text, "%lu*%lukB ", nr[order], (PAGE_SIZE << order) >> 10);
+		if (nr[order])
+			text_add(text, "(%s) ", types[order]);
+		total += nr[order] << order;
+	}
+	text_add(text, "= %lukB\n", total << (PAGE_SHIFT - 10));
+}
+
+void report_alloc_failure(struct zone *zone, gfp_t gfp, unsigned int order)
+{
+	char name[17], buf[KMM_REPORT_MAX / 2];
+	struct text text = { .buf = buf, .size = sizeof(buf) };
+	unsigned int missed;
+	const int saved = errno;
+
+	if (rate_allows(&failure_rate, &missed)) {
+		if (missed)
+			text_add(&text, "warn_alloc: %u callbacks suppressed\n", missed);
+		text_add(&text, "%s: page allocation failure: order:%u, mode:%#x(", process_name(name), order, gfp);
+		add_gfp(&text, gfp);
+		text_add(&text, "), nodemask=(null)\n");
+		text_add(&text, "Node 0 %s free:%lukB managed:%lukB limit:%lukB slab_unreclaimable:%lukB\n", zone->name,
+			 READ_ONCE(zone->nr_free) << (PAGE_SHIFT - 10),
+			 READ_ONCE(zone->nr_managed) << (PAGE_SHIFT - 10), kmm_arena.nr_pages << (PAGE_SHIFT - 10),
+			 (unsigned long)READ_ONCE(zone->nr_slab) << (PAGE_SHIFT - 10));
+		add_free_areas(&text, zone);
+		kmm_report(KMM_REPORT_ERR, "%s", buf);
+	}
+	errno = saved;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ * alloc.c - a request for per-CPU memory and its return: find an area, populate its pages, zero it for every CPU.
+ *
+ * Owns:       the order of those steps; the warnings.
+ * Locks:      pcpu_alloc_mutex around the whole of a request that may wait, so that one thread at a time creates and
+ *             populates; an atomic request takes pcpu_lock only and lives from what is populated. Frees take pcpu_lock.
+ * Invariants: P2 of percpu_internal.h: between taking an area and populating it the mutex is held.
+ *             A request that fails leaves chunks and pages as they were.
+ * Source:     pcpu_alloc(), free_percpu(), mm/percpu.c, Linux 6.1. Differs: a bad pointer is reported and left alone;
+ *             atomic is, as before Linux 6.1.120, any gfp that lacks a bit of GFP_KERNEL.
+ */
+#include <string.h>
+
+#include "percpu/percpu.h"
+#include "percpu/percpu_internal.h"
+
+#include "arch/arch.h"
+#include "base/bitmap.h"
+#include "base/boot.h"
+#include "base/report.h"
+
+#define PCPU_WARN_LIMIT 10
+
+static int warnings_left = PCPU_WARN_LIMIT; /* pcpu_alloc_mutex */
+
+void pcpu_warnings_reset(void)
+{
+	warnings_left = PCPU_WARN_LIMIT;
+}
+
+struct pcpu_request {
+	size_t size, align; /* as asked, bytes */
+	int bits, bit_align;
+	gfp_t gfp; /* for the pages behind it */
+	bool reserved, atomic;
+};
+
+/* An area found: all that is needed to hand it out or to give it back. */
+struct pcpu_area {
+	struct pcpu_chunk *chunk;
+	int off; /* bits */
+};
+
+static bool take_from_chunk_locked(struct pcpu_chunk *chunk, const struct pcpu_request *req, struct pcpu_area *area)
+{
+	int start = pcpu_find_block_fit(&chunk->map, req->bits, req->bit_align, req->atomic), empty;
+
+	if (start < 0)
+		return false;
+	empty = chunk->map.nr_empty_pop_pages;
+	area->off = pcpu_alloc_area(&chunk->map, req->bits, req->bit_align, start);
+	kmm_assert(area->off >= 0);
+	if (area->off < 0)
+		return false;
+	area->chunk = chunk;
+	pcpu_chunk_count_empty_locked(chunk, chunk->map.nr_empty_pop_pages - empty);
+	pcpu_chunk_relocate_locked(chunk);
+	return true;
+}
+
+static void give_back_locked(struct pcpu_chunk *chunk, int off)
+{
+	int empty = chunk->map.nr_empty_pop_pages;
+
+	pcpu_free_area(&chunk->map, off);
+	pcpu_chunk_count_empty_locked(chunk, chunk->map.nr_empty_pop_pages - empty);
+	pcpu_chunk_relocate_locked(chunk);
+}
+
+/* Walks the slots up from the one of the request's size. */
+static bool take_from_slots_locked(const struct pcpu_request *req, struct pcpu_area *area)
+{
+	struct pcpu_chunk *chunk, *next;
+	int slot;
+
+	for (slot = pcpu_size_to_slot((size_t)req->bits << PCPU_MIN_ALLOC_SHIFT); slot < pcpu_nr_slots; slot++) {
+		cds_list_for_each_entry_safe(chunk, next, &pcpu_chunk_lists[slot], list) {
+			if (take_from_chunk_locked(chunk, req, area))
+				return true;
+			if (slot < PCPU_SLOT_FAIL_THRESHOLD)
+				pcpu_chunk_aside_locked(chunk);
+		}
+	}
+	return false;
+}
+
+/* NULL with *@area set, or why there is none. Atomic requests come without the mutex. */
+static const char *find_area(const struct pcpu_request *req, struct pcpu_area *area)
+{
+	bool found;
+
+	for (;;) {
+		kmm_lock(&pcpu_lock);
+		if (req->reserved && pcpu_reserved_chunk)
+			found = take_from_chunk_locked(pcpu_reserved_chunk, req, area);
+		else
+			found = take_from_slots_locked(req, area);
+		kmm_unlock(&pcpu_lock);
+		if (found)
+			return NULL;
+		if (req->reserved && pcpu_reserved_chunk)
+			return "alloc from reserved chunk failed";
+		if (req->atomic)
+			return "atomic alloc failed, no space left";
+		/* A new chunk serves any request; no other thread can take it away while the mutex is held, because
+		 * nothing in it is populated yet. */
+		if (!pcpu_chunk_create(req->gfp))
+			return "failed to allocate new chunk";
+	}
+}
+
+/* Undoes find_area(), and the chunk too if it was made for the request: nothing else can be in it. */
+static void undo_area(const struct pcpu_area *area)
+{
+	struct pcpu_chunk *chunk = area->chunk;
+	bool unused;
+
+	kmm_lock(&pcpu_lock);
+	give_back_locked(chunk, area->off);
+	unused = !chunk->immutable && !chunk->nr_populated && pcpu_chunk_is_free(chunk);
+	if (unused)
+		pcpu_chunk_remove_locked(chunk);
+	kmm_unlock(&pcpu_lock);
+	if (unused)
+		pcpu_chunk_destroy(chunk);
+}
+
+static const char *populate_area(const struct pcpu_request *req, const struct pcpu_area *area)
+{
+	int first = area->off / PCPU_BITMAP_BLOCK_BITS, last = (area->off + req->bits - 1) / PCPU_BITMAP_BLOCK_BITS;
+
+	if (pcpu_populate_pages(area->chunk, first, last + 1, req->gfp)) {
+		undo_area(area);
+		return "failed to populate";
+	}
+	return NULL;
+}
+
+static void warn_failed(const struct pcpu_request *req, const char *why)
+{
+	if (!warnings_left)
+		return;
+	kmm_report(KMM_REPORT_WARN, "percpu: allocation failed, size=%zu align=%zu atomic=%d, %s\n", req->size,
+		   req->align, req->atomic, why);
+	if (!--warnings_left)
+		kmm_report(KMM_REPORT_INFO, "percpu: limit reached, disable warning\n");
+}
+
+/* An area of at least one unit of allocation. Every address that a request can name is a multiple of it. */
+static bool request_init(struct pcpu_request *req, size_t size, size_t align, gfp_t gfp)
+{
+	size_t unit = PCPU_MIN_ALLOC_SIZE;
+
+	req->size = size;
+	req->align = align;
+	align = max_of(align, unit);
+	if (!size || size > PCPU_MIN_UNIT_SIZE || align > PAGE_SIZE || !is_power_of_2(align))
+		return false;
+	req->bits = (int)(ALIGN_UP(size, unit) >> PCPU_MIN_ALLOC_SHIFT);
+	req->bit_align = (int)(align >> PCPU_MIN_ALLOC_SHIFT);
+	/* Under pcpu_alloc_mutex nobody waits for memory, lest a shrinker run there; failure is reported here. */
+	req->gfp = (gfp & (GFP_KERNEL | __GFP_NORETRY) & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN;
+	req->atomic = (gfp & GFP_KERNEL) != GFP_KERNEL;
+	return true;
+}
+
+static void __percpu *pcpu_alloc(size_t size, size_t align, bool reserved, gfp_t gfp)
+{
+	struct pcpu_request req = { .reserved = reserved };
+	struct pcpu_area area;
+	const char *why;
+	unsigned int cpu;
+	size_t off;
+
+	if (!kmm_boot_ensure())
+		return NULL;
+	if (unlikely(!request_init(&req, size, align, gfp))) {
+		KMM_WARN(!(gfp & __GFP_NOWARN), "illegal size (%zu) or align (%zu) for percpu allocation", size, align);
+		return NULL;
+	}
+	cpu_id_refresh();
+
+	if (!req.atomic)
+		kmm_lock(&pcpu_alloc_mutex);
+	why = find_area(&req, &area);
+	if (!why && !req.atomic)
+		why = populate_area(&req, &area);
+	if (why && !req.atomic && !(gfp & __GFP_NOWARN))
+		warn_failed(&req, why);
+	if (!req.atomic)
+		kmm_unlock(&pcpu_alloc_mutex);
+	if (why)
+		return NULL;
+
+	off = (size_t)area.off << PCPU_MIN_ALLOC_SHIFT;
+	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
+		memset(pcpu_slices.base + pcpu_unit_off(area.chunk, cpu, off), 0,
+		       (size_t)req.bits << PCPU_MIN_ALLOC_SHIFT);
+	return pcpu_slices.base + pcpu_unit_off(area.chunk, 0, off);
+}
+
+void __percpu *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp)
+{
+	return pcpu_alloc(size, align, false, gfp);
+}
+
+void __percpu *__alloc_percpu(size_t size, size_t align)
+{
+	return pcpu_alloc(size, align, false, GFP_KERNEL);
+}
+
+void __percpu *__alloc_reserved_percpu(size_t size, size_t align)
+{
+	return pcpu_alloc(size, align, true, GFP_KERNEL);
+}
+
+/* Gives the area at @off bytes of the first slice back, or says why it is none. */
+static const char *free_off(size_t off)
+{
+	struct pcpu_chunk *chunk;
+	const char *why = NULL;
+	unsigned long bit;
+
+	kmm_lock(&pcpu_lock);
+	chunk = pcpu_chunk_of_locked(off);
+	bit = chunk ? (off - chunk->base_off) >> PCPU_MIN_ALLOC_SHIFT : 0;
+	if (!chunk)
+		why = "not a dynamic per-CPU pointer";
+	else if (!bitmap_test(chunk->map.alloc, bit))
+		why = "not allocated, or freed already";
+	else if (off % PCPU_MIN_ALLOC_SIZE || !bitmap_test(chunk->map.bound, bit))
+		why = "not the start of an area";
+	else
+		give_back_locked(chunk, (int)bit);
+	kmm_unlock(&pcpu_lock);
+	return why;
+}
+
+void free_percpu(void __percpu *ptr)
+{
+	const char *why;
+
+	if (!ptr || kmm_boot_state() == KMM_DEAD)
+		return;
+	/* Off the slices, the difference is larger than any of them. */
+	why = pcpu_slices.base ? free_off((uintptr_t)ptr - (uintptr_t)pcpu_slices.base) :
+				 "not a dynamic per-CPU pointer";
+	if (unlikely(why))
+		kmm_report(KMM_REPORT_WARN, "WARNING: free_percpu: invalid pointer %p: %s\n", ptr, why);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ * chunk.c - chunks: their place in the slices, their life, and the slots in which they wait for requests.
+ *
+ * Owns:       pcpu_chunk_lists, pcpu_chunk_table and the positions in use.
+ * Locks:      pcpu_lock guards lists and table; pcpu_alloc_mutex is held across creation and destruction.
+ * Invariants: C2, C3 of percpu_internal.h.
+ *
+ * The maps and the struct of a chunk lie in one piece of memory: from memblock for the parts of the first chunk, in
+ * whole pages for the others. Nothing here comes from kmalloc, which stands on top of this room (Linux 6.1 has that
+ * upward edge in pcpu_mem_zalloc()).
+ *
+ * Source:     pcpu_size_to_slot(), pcpu_chunk_relocate(), pcpu_alloc_chunk(), pcpu_create_chunk(), mm/percpu.c and
+ *             mm/percpu-vm.c, Linux 6.1. Differs: a chunk's place is an index into the slices, so that an address
+ *             leads to its chunk by a shift and a look at a table.
+ */
+#include <string.h>
+
+#include "percpu/percpu_internal.h"
+
+#include "arch/arch.h"
+#include "base/bitmap.h"
+#include "base/report.h"
+
+struct kmm_lock pcpu_alloc_mutex = KMM_LOCK_INIT(KMM_RANK_PCPU_ALLOC, "pcpu_alloc_mutex");
+struct kmm_lock pcpu_lock = KMM_LOCK_INIT(KMM_RANK_PCPU, "pcpu_lock");
+
+unsigned int pcpu_unit_shift;
+int pcpu_unit_pages;
+int pcpu_nr_slots;
+int pcpu_free_slot;
+struct pcpu_chunk *pcpu_first_chunk;
+struct pcpu_chunk *pcpu_reserved_chunk;
+struct cds_list_head pcpu_chunk_lists[PCPU_MAX_SLOTS];
+int pcpu_nr_empty_pop_pages;
+
+/* Untouched parts of these cost no memory: a process has few chunks. */
+struct pcpu_chunk *pcpu_chunk_table[PCPU_MAX_CHUNKS];
+static unsigned long pcpu_positions[BITS_TO_LONGS(PCPU_MAX_CHUNKS)];
+
+/* The slot of chunks whose longest free run has @size bytes, were they not wholly free. */
+int pcpu_size_to_slot_raw(size_t size)
+{
+	return max_of(fls((unsigned int)size) - PCPU_SLOT_BASE_SHIFT + 2, 1);
+}
+
+int pcpu_size_to_slot(size_t size)
+{
+	return size == pcpu_unit_size() ? pcpu_free_slot : pcpu_size_to_slot_raw(size);
+}
+
+static int chunk_slot(const struct pcpu_chunk *chunk)
+{
+	int bits = chunk->map.chunk_md.contig_hint;
+
+	return bits ? pcpu_size_to_slot((size_t)bits << PCPU_MIN_ALLOC_SHIFT) : 0;
+}
+
+/* The lists for units of @unit_size bytes: one for each slot, the last for wholly free chunks. Lists of chunks that are
+ * being emptied would follow behind it. */
+void pcpu_slots_init(size_t unit_size)
+{
+	int i;
+
+	pcpu_unit_shift = (unsigned int)fls_long(unit_size) - 1;
+	pcpu_unit_pages = (int)(unit_size >> PAGE_SHIFT);
+	pcpu_nr_slots = pcpu_size_to_slot_raw(unit_size) + 2;
+	pcpu_free_slot = pcpu_nr_slots - 1;
+	for (i = 0; i < pcpu_nr_slots; i++)
+		CDS_INIT_LIST_HEAD(&pcpu_chunk_lists[i]);
+	pcpu_nr_empty_pop_pages = 0;
+}
+
+static void chunk_unlink(struct pcpu_chunk *chunk)
+{
+	if (chunk->slot >= 0)
+		cds_list_del(&chunk->list);
+	chunk->slot = -1;
+}
+
+/*
+ * Moves @chunk to the slot that its hints call for: to the head of a higher one, where it is found first, to the tail
+ * of a lower one, where it is found last. The reserved chunk is never in a slot.
+ */
+void pcpu_chunk_relocate_locked(struct pcpu_chunk *chunk)
+{
+	int old = chunk->slot, slot = chunk_slot(chunk);
+
+	kmm_assert_held(&pcpu_lock);
+	if (slot == old || chunk == pcpu_reserved_chunk)
+		return;
+	chunk_unlink(chunk);
+	if (old < slot)
+		cds_list_add(&chunk->list, &pcpu_chunk_lists[slot]);
+	else
+		cds_list_add_tail(&chunk->list, &pcpu_chunk_lists[slot]);
+	chunk->slot = slot;
+}
+
+/* @chunk has small holes and could not serve a small request: out of the way of the next one, until something in it is
+ * freed. */
+void pcpu_chunk_aside_locked(struct pcpu_chunk *chunk)
+{
+	kmm_assert_held(&pcpu_lock);
+	chunk_unlink(chunk);
+	cds_list_add(&chunk->list, &pcpu_chunk_lists[0]);
+	chunk->slot = 0;
+}
+
+/* Nobody finds @chunk any more, by a request or by an address. */
+void pcpu_chunk_remove_locked(struct pcpu_chunk *chunk)
+{
+	size_t position = chunk->base_off >> pcpu_unit_shift;
+
+	kmm_assert_held(&pcpu_lock);
+	chunk_unlink(chunk);
+	pcpu_chunk_table[position] = NULL;
+	bitmap_clear(pcpu_positions, position, 1);
+	pcpu_nr_empty_pop_pages -= chunk->map.nr_empty_pop_pages;
+}
+
+/* @chunk's count of empty populated pages went up by @delta. */
+void pcpu_chunk_count_empty_locked(const struct pcpu_chunk *chunk, int delta)
+{
+	kmm_assert_held(&pcpu_lock);
+	if (chunk != pcpu_reserved_chunk)
+		pcpu_nr_empty_pop_pages += delta;
+}
+
+/* Where the parts of a chunk's metadata start, bytes; each is a multiple of a long. */
+struct meta_layout {
+	size_t blocks, frames, populated, alloc, bound, size;
+};
+
+static struct meta_layout meta_layout(int nr_pages)
+{
+	size_t bits = (size_t)nr_pages * (size_t)PCPU_BITMAP_BLOCK_BITS;
+	struct meta_layout l;
+
+	l.blocks = ALIGN_UP(sizeof(struct pcpu_chunk), sizeof(long));
+	l.frames = ALIGN_UP(l.blocks + (size_t)nr_pages * sizeof(struct pcpu_block_md), sizeof(long));
+	l.populated = l.frames + (size_t)nr_pages * sizeof(struct page *);
+	l.alloc = l.populated + BITS_TO_LONGS((size_t)nr_pages) * sizeof(long);
+	l.bound = l.alloc + BITS_TO_LONGS(bits) * sizeof(long);
+	l.size = l.bound + BITS_TO_LONGS(bits + 1) * sizeof(long);
+	return l;
+}
+
+/* Bytes of a chunk's struct, maps and hints together. */
+size_t pcpu_chunk_meta_size(int nr_pages)
+{
+	return meta_layout(nr_pages).size;
+}
+
+/*
+ * Makes a chunk of pcpu_chunk_meta_size(pcpu_unit_pages) zeroed bytes: it serves [@start_offset, @end_offset) of the
+ * unit at @base_off, all of it free and nothing populated. What it does not serve counts as taken.
+ */
+void pcpu_chunk_init(struct pcpu_chunk *chunk, size_t base_off, size_t start_offset, size_t end_offset)
+{
+	struct meta_layout l = meta_layout(pcpu_unit_pages);
+	char *meta = (char *)chunk;
+	int start = (int)(start_offset >> PCPU_MIN_ALLOC_SHIFT), end = (int)(end_offset >> PCPU_MIN_ALLOC_SHIFT);
+
+	chunk->slot = -1;
+	chunk->base_off = base_off;
+	chunk->start_offset = start_offset;
+	chunk->end_offset = end_offset;
+	chunk->frames = (struct page **)(void *)(meta + l.frames);
+	chunk->map.nr_pages = pcpu_unit_pages;
+	chunk->map.blocks = (struct pcpu_block_md *)(void *)(meta + l.blocks);
+	chunk->map.populated = (unsigned long *)(void *)(meta + l.populated);
+	chunk->map.alloc = (unsigned long *)(void *)(meta + l.alloc);
+	chunk->map.bound = (unsigned long *)(void *)(meta + l.bound);
+	pcpu_map_init(&chunk->map);
+	if (start > 0)
+		pcpu_take_area(&chunk->map, 0, start);
+	if (end < pcpu_map_bits(&chunk->map))
+		pcpu_take_area(&chunk->map, end, pcpu_map_bits(&chunk->map) - end);
+}
+
+/* A chunk at the lowest free position, in its slot, nothing of it populated. NULL: no page, or the slices are full. */
+struct pcpu_chunk *pcpu_chunk_create(gfp_t gfp)
+{
+	unsigned long nr_positions = PCPU_SLICE_SIZE >> pcpu_unit_shift, position;
+	unsigned int order = get_order(pcpu_chunk_meta_size(pcpu_unit_pages));
+	struct pcpu_chunk *chunk;
+	struct page *page;
+
+	kmm_assert_held(&pcpu_alloc_mutex);
+	position = find_first_zero_bit(pcpu_positions, nr_positions);
+	if (position >= nr_positions)
+		return NULL;
+	page = alloc_pages(gfp | __GFP_ZERO, order);
+	if (!page)
+		return NULL;
+	chunk = page_address(page);
+	pcpu_chunk_init(chunk, position << pcpu_unit_shift, 0, pcpu_unit_size());
+	chunk->meta_order = order;
+
+	kmm_lock(&pcpu_lock);
+	pcpu_chunk_table[position] = chunk;
+	bitmap_set(pcpu_positions, position, 1);
+	pcpu_chunk_relocate_locked(chunk);
+	kmm_unlock(&pcpu_lock);
+	return chunk;
+}
+
+/* Ends a wholly free chunk that was removed from slot and table. Returns bytes given back. */
+size_t pcpu_chunk_destroy(struct pcpu_chunk *chunk)
+{
+	unsigned int order = chunk->meta_order;
+	size_t nr_pages;
+
+	kmm_assert_held(&pcpu_alloc_mutex);
+	kmm_assert(chunk->slot < 0 && pcpu_chunk_is_free(chunk));
+	nr_pages = (size_t)pcpu_depopulate_idle(chunk) * kmm_nr_cpu_ids;
+	__free_pages(virt_to_page(chunk), order);
+	return (nr_pages + (1UL << order)) << PAGE_SHIFT;
+}
+
+/* The chunk that serves the byte at @off of the slices' first; NULL for none. */
+struct pcpu_chunk *pcpu_chunk_of_locked(size_t off)
+{
+	struct pcpu_chunk *chunk;
+
+	kmm_assert_held(&pcpu_lock);
+	if (off >= PCPU_SLICE_SIZE)
+		return NULL;
+	chunk = pcpu_chunk_table[off >> pcpu_unit_shift];
+	/* Two chunks share the first unit. */
+	if (chunk == pcpu_first_chunk && pcpu_reserved_chunk && off < pcpu_first_chunk->start_offset)
+		chunk = pcpu_reserved_chunk;
+	if (!chunk || off - chunk->base_off < chunk->start_offset || off - chunk->base_off >= chunk->end_offset)
+		return NULL;
+	return chunk;
+}
+
+/* The first chunk is at position 0 from the start on. */
+void pcpu_chunk_enter_first_locked(void)
+{
+	kmm_assert_held(&pcpu_lock);
+	pcpu_chunk_table[0] = pcpu_first_chunk;
+	bitmap_set(pcpu_positions, 0, 1);
+	pcpu_chunk_count_empty_locked(pcpu_first_chunk, pcpu_first_chunk->map.nr_empty_pop_pages);
+	pcpu_chunk_relocate_locked(pcpu_first_chunk);
+}
+
+/* Forgets all chunks: their memory goes with the arena. */
+void pcpu_chunks_reset(void)
+{
+	unsigned long position;
+
+	for (position = 0; position < PCPU_MAX_CHUNKS; position++) {
+		position = find_next_bit(pcpu_positions, PCPU_MAX_CHUNKS, position);
+		if (position < PCPU_MAX_CHUNKS)
+			pcpu_chunk_table[position] = NULL;
+	}
+	memset(pcpu_positions, 0, sizeof(pcpu_positions));
+	pcpu_first_chunk = NULL;
+	pcpu_reserved_chunk = NULL;
+}
+
+bool pcpu_position_used(size_t position)
+{
+	return bitmap_test(pcpu_positions, position);
+}

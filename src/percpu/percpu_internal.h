@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ * percpu_internal.h - what the files of the per-CPU allocator share. Leaves this folder only for the room's own tests.
+ *
+ * Owns:   struct pcpu_map (areas of one chunk and what is known of them), struct pcpu_chunk, the layout of the slices.
+ *
+ *   slice of CPU 0            slice of CPU 1                     slices.base + (cpu << KMM_PCPU_SLICE_SHIFT)
+ *   | chunk 0 | chunk 1 | ... | chunk 0 | chunk 1 | ...          chunk k: [k, k + 1) << pcpu_unit_shift of every slice
+ *
+ * Locks
+ *   rank  lock              guards
+ *   20    pcpu_alloc_mutex  creation, destruction and (de)population of chunks: the frames, the mappings. Pages are
+ *                           asked for under it, without __GFP_DIRECT_RECLAIM
+ *   60    pcpu_lock         maps, hints, slots, the table of chunks. No page is asked for or freed under it
+ *   The populated bitmap is written under both locks and so may be read under either.
+ *
+ * Invariants (proved by validate.c)
+ *   A1  an allocated area starts at a set bit of bound_map, the bit behind its end is set, none between is
+ *   H1  contig_hint is the length of the longest free run of a block (of the chunk: in chunk_md), contig_hint_start
+ *       the start of a run of that length
+ *   H2  left_free, right_free and first_free are exact; first_free is nr_bits where nothing is free
+ *   H3  scan_hint is 0, or the length of a free run at scan_hint_start, not the contig run, such that no run that
+ *       starts before it is longer
+ *   C1  free_bytes counts the free bits; nr_empty_pop_pages the pages that are populated and wholly free
+ *   C2  a chunk is on the list of the slot of its contig_hint, or aside on list 0 after it disappointed a search.
+ *       The reserved chunk is on no list
+ *   C3  the table of chunks and the bitmap of positions agree
+ *   P1  a populated page of a chunk that is not immutable has one frame for every CPU; any other page has none
+ *   P2  an allocated area lies in populated pages, but for the one area that the holder of pcpu_alloc_mutex populates
+ *
+ * Source: mm/percpu-internal.h and mm/percpu.c, Linux 6.1. Differs: the hints are exact, where the kernel's scan hint
+ *         may hide a longer run and its chunk hint may miss a run that grew across a page; every chunk's map covers a
+ *         whole unit, also those that share the first unit.
+ */
+#ifndef KMM_PERCPU_PERCPU_INTERNAL_H
+#define KMM_PERCPU_PERCPU_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <kmm/mm.h>
+#include <kmm/percpu.h>
+#include <urcu/list.h>
+
+#include "arena/arena.h"
+#include "base/bitmap.h"
+#include "base/compiler.h"
+#include "base/lock.h"
+
+/* The unit of allocation, bytes: one bit of the maps. */
+#define PCPU_MIN_ALLOC_SHIFT 2
+#define PCPU_MIN_ALLOC_SIZE (1 << PCPU_MIN_ALLOC_SHIFT)
+
+/* A block of the maps is a page. */
+#define PCPU_BITMAP_BLOCK_SIZE PAGE_SIZE
+#define PCPU_BITMAP_BLOCK_BITS ((int)(PCPU_BITMAP_BLOCK_SIZE >> PCPU_MIN_ALLOC_SHIFT))
+
+/* The smallest unit, bytes, and so the largest request. */
+#define PCPU_MIN_UNIT_SIZE ((size_t)0x8000)
+
+/* Sizes of 1 to 15 bytes share slot 1, and each power of two above has one. Slot 0 is for chunks with nothing free. */
+#define PCPU_SLOT_BASE_SHIFT 5
+/* A chunk in a slot below this that cannot serve a request is put aside on list 0. */
+#define PCPU_SLOT_FAIL_THRESHOLD 3
+
+/* How many populated pages without an allocation balancing keeps ready for atomic requests. */
+#define PCPU_EMPTY_POP_PAGES_LOW 2
+#define PCPU_EMPTY_POP_PAGES_HIGH 4
+
+/* The parts of the first chunk, bytes: the reserved part of every build; dynamic takes the rest of the unit, at least
+ * what the caches of the object allocator need before there is a page allocator. */
+#define PERCPU_MODULE_RESERVE ((size_t)0x2000)
+#define PERCPU_DYNAMIC_EARLY_SIZE ((size_t)0x3000)
+
+#define PCPU_SLICE_SIZE ((size_t)1 << KMM_PCPU_SLICE_SHIFT)
+#define PCPU_MAX_CHUNKS (PCPU_SLICE_SIZE / PCPU_MIN_UNIT_SIZE)
+
+_Static_assert(PCPU_BITMAP_BLOCK_SIZE == PAGE_SIZE, "an empty block is an empty page");
+_Static_assert(PCPU_BITMAP_BLOCK_BITS % (8 * sizeof(long)) == 0, "a block starts at a word of the map");
+
+/* What is known of the free runs of one block, or of a whole chunk. Offsets and lengths in bits, from its start. */
+struct pcpu_block_md {
+	int contig_hint;       /* longest free run */
+	int contig_hint_start; /* undefined while contig_hint is 0 */
+	int left_free;         /* free bits from the start on */
+	int right_free;        /* free bits up to the end */
+	int first_free;        /* first free bit */
+	int scan_hint;         /* a run with nothing longer before it, 0 for none */
+	int scan_hint_start;
+	int nr_bits; /* constant */
+};
+
+/* The areas of one chunk. Pure data for block_hint.c; pcpu_lock guards it where it is part of a chunk. */
+struct pcpu_map {
+	unsigned long *alloc;          /* a bit set for each PCPU_MIN_ALLOC_SIZE bytes in use */
+	unsigned long *bound;          /* a bit set where an area starts and where one ends; one bit more than alloc */
+	unsigned long *populated;      /* a bit for each page */
+	struct pcpu_block_md *blocks;  /* one for each page */
+	struct pcpu_block_md chunk_md; /* of the whole */
+	int nr_pages;                  /* constant */
+	int free_bits;
+	int nr_empty_pop_pages; /* populated and wholly free */
+};
+
+struct pcpu_chunk {
+	struct cds_list_head list; /* of its slot, pcpu_lock */
+	int slot;                  /* whose list it is on; -1 on none; pcpu_lock */
+	bool immutable;            /* shares the first unit: never depopulated or destroyed */
+	struct pcpu_map map;       /* pcpu_lock */
+	size_t base_off;           /* bytes from the start of each slice; constant */
+	size_t start_offset;       /* served bytes are [start_offset, end_offset) of the unit; constant */
+	size_t end_offset;
+	int nr_populated;        /* pages, pcpu_alloc_mutex */
+	unsigned int meta_order; /* log2 pages of this very struct and its maps */
+	struct page **frames;    /* by page: a chain over page->next of the frames of all CPUs, pcpu_alloc_mutex */
+};
+
+/* How the first chunk is cut, bytes. */
+struct pcpu_alloc_info {
+	size_t static_size;   /* of the library's own per-CPU variables */
+	size_t reserved_size; /* served by __alloc_reserved_percpu() only */
+	size_t dyn_size;
+	size_t unit_size; /* a power of two, at least PCPU_MIN_UNIT_SIZE */
+};
+
+extern struct kmm_lock pcpu_alloc_mutex;
+extern struct kmm_lock pcpu_lock;
+
+/* Set by pcpu_setup_first_chunk(), constant until the room stops. */
+extern struct arena_range pcpu_slices;
+extern unsigned int pcpu_unit_shift; /* log2 bytes */
+extern int pcpu_unit_pages;
+extern int pcpu_nr_slots;
+extern int pcpu_free_slot;                     /* wholly free chunks; the last list */
+extern struct pcpu_chunk *pcpu_first_chunk;    /* its dynamic part; NULL: the room does not run */
+extern struct pcpu_chunk *pcpu_reserved_chunk; /* its reserved part, or NULL */
+
+#define PCPU_MAX_SLOTS (KMM_PCPU_SLICE_SHIFT + 2)
+extern struct cds_list_head pcpu_chunk_lists[PCPU_MAX_SLOTS]; /* pcpu_lock */
+extern struct pcpu_chunk *pcpu_chunk_table[PCPU_MAX_CHUNKS];  /* by position; pcpu_lock */
+extern int pcpu_nr_empty_pop_pages;                           /* of all chunks but the reserved one; pcpu_lock */
+
+/* block_hint.c: no locks, no globals. Sizes and offsets in bits. */
+void pcpu_map_init(struct pcpu_map *map);
+int pcpu_find_block_fit(const struct pcpu_map *map, int bits, int align, bool pop_only);
+int pcpu_alloc_area(struct pcpu_map *map, int bits, int align, int start);
+int pcpu_area_bits(const struct pcpu_map *map, int off);
+void pcpu_free_area(struct pcpu_map *map, int off);
+void pcpu_take_area(struct pcpu_map *map, int off, int bits);
+void pcpu_map_populated(struct pcpu_map *map, int page_start, int page_end);
+void pcpu_map_depopulated(struct pcpu_map *map, int page_start, int page_end);
+
+static inline int pcpu_map_bits(const struct pcpu_map *map)
+{
+	return map->nr_pages * PCPU_BITMAP_BLOCK_BITS;
+}
+
+/* Populated, and no area in it. */
+static inline bool pcpu_page_is_idle(const struct pcpu_map *map, int page)
+{
+	return bitmap_test(map->populated, (unsigned long)page) &&
+	       map->blocks[page].contig_hint == PCPU_BITMAP_BLOCK_BITS;
+}
+
+/* chunk.c */
+int pcpu_size_to_slot_raw(size_t size);
+int pcpu_size_to_slot(size_t size);
+void pcpu_slots_init(size_t unit_size);
+size_t pcpu_chunk_meta_size(int nr_pages);
+void pcpu_chunk_init(struct pcpu_chunk *chunk, size_t base_off, size_t start_offset, size_t end_offset);
+void pcpu_chunk_relocate_locked(struct pcpu_chunk *chunk);
+void pcpu_chunk_aside_locked(struct pcpu_chunk *chunk);
+void pcpu_chunk_remove_locked(struct pcpu_chunk *chunk);
+void pcpu_chunk_count_empty_locked(const struct pcpu_chunk *chunk, int delta);
+struct pcpu_chunk *pcpu_chunk_create(gfp_t gfp);
+size_t pcpu_chunk_destroy(struct pcpu_chunk *chunk);
+struct pcpu_chunk *pcpu_chunk_of_locked(size_t off);
+void pcpu_chunk_enter_first_locked(void);
+void pcpu_chunks_reset(void);
+bool pcpu_position_used(size_t position);
+
+/* populate.c */
+int pcpu_populate_pages(struct pcpu_chunk *chunk, int page_start, int page_end, gfp_t gfp);
+int pcpu_depopulate_idle(struct pcpu_chunk *chunk);
+
+/* first_chunk.c */
+int pcpu_setup_first_chunk(const struct pcpu_alloc_info *info);
+
+/* alloc.c: a new world warns anew. */
+void pcpu_warnings_reset(void);
+
+/* validate.c: NULL, or what is wrong. @why is a buffer of @size bytes for the text. */
+const char *pcpu_map_check(const struct pcpu_map *map, char *why, size_t size);
+
+/*
+ * From the address of an instance in the unit that starts at @base to the per-CPU pointer and back, for per-CPU
+ * variables whose own section starts at @section. In the slices the section is the slice of CPU 0, and both are
+ * identities.
+ */
+static inline uintptr_t pcpu_addr_to_ptr(uintptr_t addr, uintptr_t base, uintptr_t section)
+{
+	return addr - base + section;
+}
+
+static inline uintptr_t pcpu_ptr_to_addr(uintptr_t ptr, uintptr_t base, uintptr_t section)
+{
+	return ptr - section + base;
+}
+
+/* Bytes from the start of the slices to @off of @chunk's unit of @cpu. */
+static inline size_t pcpu_unit_off(const struct pcpu_chunk *chunk, unsigned int cpu, size_t off)
+{
+	return ((size_t)cpu << KMM_PCPU_SLICE_SHIFT) + chunk->base_off + off;
+}
+
+static inline size_t pcpu_unit_size(void)
+{
+	return (size_t)1 << pcpu_unit_shift;
+}
+
+static inline size_t pcpu_free_bytes(const struct pcpu_chunk *chunk)
+{
+	return (size_t)chunk->map.free_bits << PCPU_MIN_ALLOC_SHIFT;
+}
+
+static inline bool pcpu_chunk_is_free(const struct pcpu_chunk *chunk)
+{
+	return chunk->map.free_bits == pcpu_map_bits(&chunk->map);
+}
+
+#endif /* KMM_PERCPU_PERCPU_INTERNAL_H */

@@ -242,14 +242,11 @@ static int reserve_default(void)
 	return 0;
 }
 
-int arena_start(size_t limit)
+static int bring_up(size_t limit)
 {
 	unsigned long pfn, nr;
 	int ret;
 
-	kmm_assert(!kmm_arena.base);
-	if (!limit)
-		limit = option_mem;
 	ret = limit ? reserve_explicit(limit) : reserve_default();
 	if (ret)
 		return ret;
@@ -259,39 +256,33 @@ int arena_start(size_t limit)
 	ret = arena_section_online(&pfn, &nr);
 	if (ret) {
 		kmm_report(KMM_REPORT_ERR,
-			   "kmm: arena: the system refuses the memory of the first section, %lu bytes\n",
-			   min_of(SECTION_SIZE, arena_size));
+			   "kmm: arena: the system refuses the memory of the first section, %zu bytes\n",
+			   min_of((size_t)SECTION_SIZE, arena_size));
 		release();
-		return ret;
 	}
-	kmm_fork_register(&fork_handler);
-	return 0;
+	return ret;
 }
 
-/* Empties every page but those to be kept. The page array goes last: it says which they are. */
-static void give_back_all(void)
+int arena_start(size_t limit)
 {
-	unsigned long start = 0, pfn;
+	int ret;
 
-	for (pfn = 0; pfn < kmm_arena.nr_online; pfn++) {
-		if (page_flag_test(arena_pfn_to_page(pfn), PG_keep)) {
-			arena_give_back(start, pfn - start);
-			start = pfn + 1;
-		}
-	}
-	arena_give_back(start, pfn - start);
-	if (os_give_back(kmm_arena.mem_map, flags_offset(kmm_arena.nr_online)))
-		memset(kmm_arena.mem_map, 0, kmm_arena.nr_online * sizeof(struct page));
+	kmm_assert(!kmm_arena.base);
+	ret = bring_up(limit ? limit : option_mem);
+	arena_options_reset(); /* they were meant for this start */
+	if (!ret)
+		kmm_fork_register(&fork_handler);
+	return ret;
 }
 
 void arena_stop(bool final)
 {
 	if (!kmm_arena.base)
 		return;
-	if (final)
-		give_back_all();
-	else
+	if (!final)
 		release();
+	else if (os_give_back(kmm_arena.mem_map, flags_offset(kmm_arena.nr_online)))
+		memset(kmm_arena.mem_map, 0, kmm_arena.nr_online * sizeof(struct page));
 }
 
 size_t arena_give_back(unsigned long pfn, unsigned long nr_pages)

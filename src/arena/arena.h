@@ -48,8 +48,8 @@ void arena_options_reset(void);
 /* Reserves the range for @limit bytes (0: option mem=, else the default, taking less where the system refuses) and
  * brings the first section online. Returns 0, -ENOMEM or -EINVAL, has reported which step failed and undone the rest. */
 int arena_start(size_t limit);
-/* @final as in kmm_stop_rooms(): pages marked PG_keep keep their memory; all others, and the page array, are given back
- * and read as zeros. Otherwise the arena is unmapped and can be started again. */
+/* @final as in kmm_stop_rooms(): the pages stay as they are, for the caller has given back what need not outlive the end;
+ * the page array is emptied and reads as zeros. Otherwise the arena is unmapped and can be started again. */
 void arena_stop(bool final);
 
 /*

@@ -33,7 +33,6 @@ enum page_flag {
 	PG_reported,      /* free block: the system holds no memory for it, so it reads as zeros */
 	PG_isolated,      /* free block taken off its list for a moment (buddy/reporting.c); private is its order */
 	PG_bad,           /* found in a wrong state, never handed out again */
-	PG_keep,          /* handed out: keeps its memory after kmm_exit() */
 	NR_PAGEFLAGS,
 };
 

@@ -110,7 +110,7 @@ static void add_page(struct text *text, const struct page *page)
 	static const char *const names[NR_PAGEFLAGS] = {
 		[PG_reserved] = "reserved",           [PG_slab] = "slab",         [PG_head] = "head",
 		[PG_reported] = "reported",           [PG_isolated] = "isolated", [PG_bad] = "bad",
-		[PG_large_kmalloc] = "large_kmalloc", [PG_keep] = "keep",
+		[PG_large_kmalloc] = "large_kmalloc",
 	};
 	const int width = 2 * (int)sizeof(long);
 	const unsigned long *raw = (const unsigned long *)(const void *)page;

@@ -139,11 +139,12 @@ static void give_back_arena(void)
 
 void kmm_stop_rooms(bool final)
 {
+	/* The slices before the arena: it holds the bookkeeping that tells what to give back. */
+	percpu_stop(final);
 	if (final)
 		give_back_arena();
 	slub_stop();
 	buddy_stop();
-	percpu_stop(final);
 	arena_stop(final);
 }
 

@@ -10,8 +10,8 @@
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-#define noinline __attribute__((noinline))
-#define always_inline inline __attribute__((always_inline))
+#define noinline __attribute__((__noinline__))
+#define force_inline inline __attribute__((__always_inline__))
 #define maybe_unused __attribute__((unused))
 #define cacheline_aligned __attribute__((aligned(64)))
 

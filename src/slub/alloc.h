@@ -17,7 +17,7 @@ void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp);
  * The pop commits only if tid and freelist are unchanged. The peek may read an object that another thread just took; its
  * value is then discarded, so slab pages stay readable while the library lives. A wrong guess of the CPU is harmless.
  */
-static always_inline void *cache_alloc_fast(struct kmem_cache *s, gfp_t gfp)
+static force_inline void *cache_alloc_fast(struct kmem_cache *s, gfp_t gfp)
 {
 	struct kmem_cache_cpu *c = cpu_slab_of(s, raw_cpu_id());
 	struct cpu_view v;
@@ -32,7 +32,7 @@ static always_inline void *cache_alloc_fast(struct kmem_cache *s, gfp_t gfp)
 }
 
 /* What every allocating call of the public API is made of. */
-static always_inline void *cache_alloc(struct kmem_cache *s, gfp_t gfp)
+static force_inline void *cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
 	void *object = cache_alloc_fast(s, gfp);
 

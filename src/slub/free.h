@@ -19,7 +19,7 @@ void report_double_free(const struct kmem_cache *s, const struct slab *slab, con
  * The push commits only if tid and freelist are unchanged, so the object is never linked to a list that was taken away.
  * It writes only into the object, which is still ours.
  */
-static always_inline void cache_free(struct kmem_cache *s, struct slab *slab, void *object)
+static force_inline void cache_free(struct kmem_cache *s, struct slab *slab, void *object)
 {
 	struct kmem_cache_cpu *c;
 	struct cpu_view v;

@@ -54,7 +54,7 @@ static noinline void *kmalloc_odd_size(size_t size, gfp_t gfp)
 	return size ? kmalloc_large(size, gfp) : ZERO_SIZE_PTR;
 }
 
-static always_inline void *kmalloc_any(size_t size, gfp_t gfp)
+static force_inline void *kmalloc_any(size_t size, gfp_t gfp)
 {
 	struct kmem_cache *s;
 

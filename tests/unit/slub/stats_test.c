@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ * stats_test.c - slabinfo: the kernel's shape, and the truth.
+ */
+#include "slub_world.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* One data line of slabinfo, as a reader of the kernel's file would take it. */
+struct row {
+	char name[130];
+	unsigned long active, total;
+	unsigned int size, objects, pages;
+	unsigned long active_slabs, slabs;
+};
+
+static char *slabinfo_text(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_non_null(file);
+	assert_int_equal(kmm_slabinfo(file), 0);
+	fclose(file);
+	return text;
+}
+
+/* Finds the row of one cache; checks the shape of every line on the way. Returns the number of data lines. */
+static unsigned int find_row(const char *name, struct row *found)
+{
+	char *text = slabinfo_text(), *save = NULL;
+	char *line = strtok_r(text, "\n", &save);
+	unsigned int rows = 0;
+
+	memset(found, 0, sizeof(*found));
+	assert_string_equal(line, "slabinfo - version: 2.1");
+	line = strtok_r(NULL, "\n", &save);
+	assert_string_equal(line, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables "
+				  "<limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>");
+	while ((line = strtok_r(NULL, "\n", &save))) {
+		struct row row;
+		char again[300];
+
+		assert_int_equal(sscanf(line,
+					"%129s %lu %lu %u %u %u : tunables 0 0 0 : slabdata %lu %lu 0", row.name,
+					&row.active, &row.total, &row.size, &row.objects, &row.pages, &row.active_slabs,
+					&row.slabs),
+				 8);
+		snprintf(again, sizeof(again),
+			 "%-17s %6lu %6lu %6u %4u %4u : tunables    0    0    0 : slabdata %6lu %6lu      0", row.name,
+			 row.active, row.total, row.size, row.objects, row.pages, row.active_slabs, row.slabs);
+		assert_string_equal(line, again);
+		if (!strcmp(row.name, name))
+			*found = row;
+		rows++;
+	}
+	free(text);
+	return rows;
+}
+
+static void new_cache_is_the_first_row_and_empty(void **state)
+{
+	struct kmem_cache *s = kmem_cache_create("a_rather_long_cache_name", 100, 0, 0, NULL);
+	struct row row;
+
+	(void)state;
+	assert_int_equal(find_row("a_rather_long_cache_name", &row), 16);
+	assert_int_equal(row.active, 0);
+	assert_int_equal(row.total, 0);
+	assert_int_equal(row.size, s->size);
+	assert_int_equal(row.objects, oo_objects(s->oo));
+	assert_int_equal(row.pages, 1u << oo_order(s->oo));
+	kmem_cache_destroy(s);
+	assert_int_equal(find_row("a_rather_long_cache_name", &row), 15);
+}
+
+static void counts_are_the_truth_once_cpu_slabs_are_flushed(void **state)
+{
+	struct kmem_cache *s = kmem_cache_create("counted", 128, 0, 0, NULL);
+	void *objects[1000];
+	struct row row;
+
+	(void)state;
+	take(s, objects, 1000);
+	for (int i = 0; i < 1000; i += 3)
+		kmem_cache_free(s, objects[i]);
+	kmem_cache_shrink(s);
+	find_row("counted", &row);
+	assert_int_equal(row.active, 1000 - 334);
+	assert_int_equal(row.slabs, get_node(s, 0)->nr_slabs);
+	assert_int_equal(row.total, row.slabs * row.objects);
+	for (int i = 0; i < 1000; i++)
+		if (i % 3)
+			kmem_cache_free(s, objects[i]);
+	kmem_cache_destroy(s);
+}
+
+static void free_objects_of_a_cpu_slab_count_as_active(void **state)
+{
+	struct kmem_cache *s = kmem_cache_create("held", 64, 0, 0, NULL);
+	void *object = kmem_cache_alloc(s, GFP_KERNEL);
+	struct row row;
+
+	(void)state;
+	find_row("held", &row);
+	assert_int_equal(row.active, 64);
+	assert_int_equal(row.total, 64);
+	assert_int_equal(row.slabs, 1);
+	kmem_cache_free(s, object);
+	kmem_cache_destroy(s);
+}
+
+static void a_file_that_cannot_be_written_is_an_error(void **state)
+{
+	FILE *file = fopen("/dev/full", "w");
+
+	(void)state;
+	assert_non_null(file);
+	setvbuf(file, NULL, _IONBF, 0);
+	assert_int_equal(kmm_slabinfo(file), -EIO);
+	fclose(file);
+}
+
+#define VIEW(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		VIEW(new_cache_is_the_first_row_and_empty),
+		VIEW(counts_are_the_truth_once_cpu_slabs_are_flushed),
+		VIEW(free_objects_of_a_cpu_slab_count_as_active),
+		VIEW(a_file_that_cannot_be_written_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -3,6 +3,7 @@
  *
  * Nothing here passes or fails by a time: a figure is printed, and whoever reads it judges.
  */
+#define _GNU_SOURCE /* sched_setaffinity() */
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -51,7 +51,8 @@ static void parse_ranges(void)
 {
 	unsigned int i;
 
-	while ((i = atomic_fetch_add(&next_range, 1)) < nr_ranges)
+	while (!atomic_load_explicit(&out_of_memory, memory_order_relaxed) &&
+	       (i = atomic_fetch_add(&next_range, 1)) < nr_ranges)
 		parse_range(&ranges[i], &errors[i]);
 }
 

@@ -59,12 +59,12 @@ static int use_percpu(void)
 
 	if (!counter)
 		return fail("alloc_percpu");
-	for_each_possible_cpu (cpu) {
+	for_each_possible_cpu(cpu) {
 		if (*per_cpu_ptr(counter, cpu) != 0)
 			return fail("per-CPU memory is not zero");
 		*per_cpu_ptr(counter, cpu) = 3;
 	}
-	for_each_possible_cpu (cpu)
+	for_each_possible_cpu(cpu)
 		sum += *per_cpu_ptr(counter, cpu);
 	free_percpu(counter);
 	return sum == 3 * (long)kmm_nr_cpus() ? 0 : fail("a per-CPU sum is wrong");

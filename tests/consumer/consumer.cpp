@@ -70,9 +70,9 @@ static bool use_percpu()
 
 	if (!counter)
 		return false;
-	for_each_possible_cpu (cpu)
+	for_each_possible_cpu(cpu)
 		*per_cpu_ptr(counter, cpu) += 2;
-	for_each_possible_cpu (cpu)
+	for_each_possible_cpu(cpu)
 		sum += *per_cpu_ptr(counter, cpu);
 	free_percpu(counter);
 	return sum == 2UL * kmm_nr_cpus();

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ * slub_race_test.c - one thread stopped inside each window of the lock-free paths while another acts on the same state.
+ *
+ * Each test ends with the proof of all invariants and a cache that can be destroyed: no object was lost or doubled.
+ */
+#include "gate.h"
+
+#include "slub/cpu_slab.h"
+
+#define NR 16 /* objects of 256 bytes in a slab */
+
+static struct kmem_cache *cache;
+
+static int race_setup(void **state)
+{
+	if (world_setup(state))
+		return -1;
+	cache = kmem_cache_create("race", 256, 0, 0, NULL);
+	return cache && oo_objects(cache->oo) == NR ? 0 : -1;
+}
+
+static int race_teardown(void **state)
+{
+	kmm_validate_cache(cache);
+	kmem_cache_destroy(cache);
+	world_expect_silence();
+	return world_teardown(state);
+}
+
+static void *take_one(void *arg)
+{
+	(void)arg;
+	return kmem_cache_alloc(cache, GFP_KERNEL);
+}
+
+static void *give_one(void *object)
+{
+	kmem_cache_free(cache, object);
+	return NULL;
+}
+
+static void *flush_cpu_0(void *arg)
+{
+	(void)arg;
+	flush_cpu_slab(cache, 0);
+	return NULL;
+}
+
+static void take(void **objects, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		objects[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+}
+
+static void give(void **objects, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		kmem_cache_free(cache, objects[i]);
+}
+
+static struct slab *slab_of(const void *object)
+{
+	return page_slab(page_head(arena_addr_to_page(object)));
+}
+
+static void pop_that_loses_to_a_pop_takes_another_object(void **state)
+{
+	void *first = take_one(NULL), *mine, *theirs;
+
+	(void)state;
+	gate_stop_at("alloc:fast:seen", 0, 0, take_one, NULL);
+	mine = take_one(NULL);
+	theirs = gate_open();
+	assert_ptr_not_equal(mine, theirs);
+	give((void *[]){ first, mine, theirs }, 3);
+}
+
+static void pop_is_not_fooled_by_the_same_freelist_head(void **state)
+{
+	void *objects[4], *theirs;
+
+	(void)state;
+	take(objects, 4);
+	give(objects, 4);
+	/* The list is 3 2 1 0. The victim has seen 3 and its successor 2. Then 3, 2 and 1 are taken and 3 comes back: the
+	 * same head, another successor. Only the tid tells. */
+	gate_stop_at("cpu_slab:cas", 0, 0, take_one, NULL);
+	take(objects, 3);
+	kmem_cache_free(cache, objects[0]);
+	assert_ptr_equal(cpu_slab_of(cache, 0)->freelist, objects[0]);
+	theirs = gate_open();
+	assert_ptr_equal(theirs, objects[0]);
+	/* Had the stale successor been installed, objects[1] would be handed out a second time here. */
+	objects[0] = take_one(NULL);
+	assert_ptr_not_equal(objects[0], objects[1]);
+	assert_ptr_not_equal(objects[0], objects[2]);
+	give(objects, 3);
+	kmem_cache_free(cache, theirs);
+}
+
+static void pop_that_loses_to_a_flush_refills(void **state)
+{
+	void *first = take_one(NULL), *theirs;
+
+	(void)state;
+	gate_stop_at("alloc:fast:seen", 0, 0, take_one, NULL);
+	flush_cpu_slab(cache, 0);
+	assert_null(cpu_slab_of(cache, 0)->slab);
+	theirs = gate_open();
+	assert_non_null(theirs);
+	assert_ptr_not_equal(theirs, first);
+	give((void *[]){ first, theirs }, 2);
+}
+
+static void push_that_loses_to_a_flush_goes_to_the_slab(void **state)
+{
+	void *objects[2];
+	struct slab *slab;
+
+	(void)state;
+	take(objects, 2);
+	slab = slab_of(objects[0]);
+	gate_stop_at("free:fast:seen", 0, 0, give_one, objects[0]);
+	flush_cpu_slab(cache, 0);
+	gate_open();
+	assert_int_equal(slab_word_read(slab).inuse, 1);
+	assert_ptr_equal(slab_word_read(slab).freelist, objects[0]);
+	kmem_cache_free(cache, objects[1]);
+}
+
+static void push_that_loses_to_flush_and_reinstall_of_the_same_slab_tries_again(void **state)
+{
+	void *objects[3];
+
+	(void)state;
+	take(objects, 2);
+	gate_stop_at("cpu_slab:cas", 0, 0, give_one, objects[0]);
+	flush_cpu_slab(cache, 0);
+	/* The same slab comes back to the same CPU: same address, other tid. */
+	objects[2] = take_one(NULL);
+	assert_ptr_equal(cpu_slab_of(cache, 0)->slab, slab_of(objects[0]));
+	gate_open();
+	assert_ptr_equal(cpu_slab_of(cache, 0)->freelist, objects[0]);
+	give(objects + 1, 2);
+}
+
+static void push_that_loses_to_a_pop_links_to_the_new_head(void **state)
+{
+	void *objects[2], *mine;
+
+	(void)state;
+	take(objects, 2);
+	gate_stop_at("cpu_slab:cas", 0, 0, give_one, objects[0]);
+	mine = take_one(NULL);
+	gate_open();
+	assert_ptr_equal(cpu_slab_of(cache, 0)->freelist, objects[0]);
+	assert_ptr_not_equal(freeptr_get(cache, objects[0]), mine);
+	give((void *[]){ objects[1], mine }, 2);
+}
+
+static void a_cpu_in_the_middle_of_detach_is_bypassed(void **state)
+{
+	void *objects[NR], *mine, *theirs;
+
+	(void)state;
+	take(objects, NR);
+	/* The victim holds the CPU's lock, the slab pointer is gone, the freelist not yet. */
+	gate_stop_at("cpu_slab:detach:slab-gone", 0, 0, take_one, NULL);
+	kmem_cache_free(cache, objects[0]);
+	mine = take_one(NULL);
+	assert_non_null(mine);
+	theirs = gate_open();
+	assert_ptr_not_equal(mine, theirs);
+	give(objects + 1, NR - 1);
+	give((void *[]){ mine, theirs }, 2);
+}
+
+static void detach_takes_what_was_pushed_before_the_slab_was_gone(void **state)
+{
+	void *objects[3];
+	struct slab *slab;
+
+	(void)state;
+	take(objects, 3);
+	slab = slab_of(objects[0]);
+	/* The victim is about to swap the pair; the push here still sees no slab and must go to the slab word. */
+	gate_stop_at("cpu_slab:cas", 0, 1, flush_cpu_0, NULL);
+	kmem_cache_free(cache, objects[0]);
+	assert_ptr_equal(slab_word_read(slab).freelist, objects[0]);
+	gate_open();
+	assert_int_equal(slab_word_read(slab).inuse, 2);
+	give(objects + 1, 2);
+}
+
+static void a_cpu_in_the_middle_of_install_is_bypassed(void **state)
+{
+	void *mine, *theirs;
+
+	(void)state;
+	gate_stop_at("cpu_slab:install:no-slab-yet", 0, 0, take_one, NULL);
+	assert_null(cpu_slab_of(cache, 0)->slab);
+	assert_non_null(cpu_slab_of(cache, 0)->freelist);
+	mine = take_one(NULL);
+	assert_non_null(mine);
+	/* A free to the slab being installed finds no slab on the CPU and uses the slab word. */
+	theirs = gate_open();
+	assert_ptr_not_equal(mine, theirs);
+	give((void *[]){ mine, theirs }, 2);
+}
+
+static void two_first_frees_into_a_full_slab_adopt_it_once(void **state)
+{
+	void *objects[NR], *next;
+	struct slab *slab;
+
+	(void)state;
+	take(objects, NR);
+	next = take_one(NULL);
+	slab = slab_of(objects[0]);
+	gate_stop_at("free:slow:seen", 0, 1, give_one, objects[0]);
+	cpu_id_pin(2);
+	kmem_cache_free(cache, objects[1]);
+	assert_ptr_equal(cpu_slab_of(cache, 2)->partial, slab);
+	gate_open();
+	assert_ptr_equal(cpu_slab_of(cache, 2)->partial, slab);
+	assert_null(cpu_slab_of(cache, 1)->partial);
+	assert_int_equal(slab_word_read(slab).inuse, NR - 2);
+	give(objects + 2, NR - 2);
+	kmem_cache_free(cache, next);
+}
+
+static void last_free_that_loses_to_an_acquire_gives_to_the_frozen_slab(void **state)
+{
+	void *object = take_one(NULL), *mine;
+	struct slab *slab = slab_of(object);
+
+	(void)state;
+	flush_cpu_slab(cache, 0);
+	gate_stop_at("free:slow:seen", 0, 1, give_one, object);
+	mine = take_one(NULL);
+	assert_ptr_equal(slab_of(mine), slab);
+	gate_open();
+	assert_true(slab_word_read(slab).frozen);
+	assert_ptr_equal(slab_word_read(slab).freelist, object);
+	kmem_cache_free(cache, mine);
+}
+
+static void last_free_under_the_list_lock_that_loses_to_a_free_tries_again(void **state)
+{
+	void *objects[2];
+	struct slab *slab;
+
+	(void)state;
+	take(objects, 2);
+	slab = slab_of(objects[0]);
+	flush_cpu_slab(cache, 0);
+	kmem_cache_free(cache, objects[0]);
+	/* One object in use: its free takes list_lock, and stands before its compare-and-swap. */
+	gate_stop_at("slab_word:cas", 0, 1, give_one, objects[1]);
+	assert_int_equal(slab_word_read(slab).inuse, 1);
+	gate_open();
+	assert_int_equal(slab_word_read(slab).inuse, 0);
+}
+
+static void unfreeze_that_loses_to_a_free_keeps_the_object(void **state)
+{
+	void *objects[4];
+	struct slab *slab;
+
+	(void)state;
+	take(objects, 4);
+	slab = slab_of(objects[0]);
+	gate_stop_at("slab_word:cas", 0, 1, flush_cpu_0, NULL);
+	cpu_id_pin(2);
+	kmem_cache_free(cache, objects[0]);
+	assert_true(slab_word_read(slab).frozen);
+	gate_open();
+	assert_false(slab_word_read(slab).frozen);
+	assert_int_equal(slab_word_read(slab).inuse, 3);
+	give(objects + 1, 3);
+}
+
+static void take_all_that_loses_to_a_free_takes_that_object_too(void **state)
+{
+	void *objects[NR], *theirs;
+
+	(void)state;
+	take(objects, NR);
+	/* The victim found nothing on the CPU and is about to declare the slab FULL. */
+	gate_stop_at("slab_word:cas", 0, 0, take_one, NULL);
+	cpu_id_pin(2);
+	kmem_cache_free(cache, objects[5]);
+	theirs = gate_open();
+	assert_ptr_equal(theirs, objects[5]);
+	give(objects, NR);
+}
+
+static void give_is_right_for_the_same_head_on_another_list(void **state)
+{
+	void *objects[NR], *third;
+	struct slab *slab;
+
+	(void)state;
+	take(objects, NR);
+	slab = slab_of(objects[0]);
+	cpu_id_pin(2);
+	kmem_cache_free(cache, objects[1]);
+	kmem_cache_free(cache, objects[0]);
+	/* The word is {0 -> 1, inuse 14}. The victim is about to push 2 onto head 0. */
+	gate_stop_at("slab_word:cas", 0, 3, give_one, objects[2]);
+	cpu_id_pin(0);
+	take(objects, 2);
+	third = objects[3];
+	cpu_id_pin(2);
+	/* Head 0 again, the same count, but 3 behind it in place of 1. */
+	kmem_cache_free(cache, third);
+	kmem_cache_free(cache, objects[0]);
+	assert_ptr_equal(slab_word_read(slab).freelist, objects[0]);
+	gate_open();
+	assert_int_equal(slab_word_read(slab).inuse, NR - 3);
+	assert_ptr_equal(freeptr_get(cache, objects[0]), third);
+	kmem_cache_free(cache, objects[1]);
+	give(objects + 4, NR - 4);
+}
+
+static void foreign_path_slab_stays_frozen_while_it_is_off_the_list(void **state)
+{
+	void *objects[2], *theirs;
+	struct slab *slab;
+
+	(void)state;
+	take(objects, 2);
+	slab = slab_of(objects[0]);
+	flush_cpu_slab(cache, 0);
+	/* CPU 0's lock is busy, so the victim takes one object from the node. */
+	assert_int_equal(pthread_mutex_lock(&cpu_lock(0)->mutex), 0);
+	gate_stop_at("node_partial:object:frozen", 0, 0, take_one, NULL);
+	cpu_id_pin(2);
+	kmem_cache_free(cache, objects[0]);
+	assert_true(slab_word_read(slab).frozen);
+	assert_null(cpu_slab_of(cache, 2)->partial);
+	theirs = gate_open();
+	pthread_mutex_unlock(&cpu_lock(0)->mutex);
+	assert_false(slab_word_read(slab).frozen);
+	assert_int_equal(slab_word_read(slab).inuse, 2);
+	give((void *[]){ objects[1], theirs }, 2);
+}
+
+static void a_list_that_turned_up_during_page_allocation_is_used(void **state)
+{
+	unsigned long slabs;
+	void *mine, *theirs;
+
+	(void)state;
+	gate_stop_at("alloc:slow:new-slab", 0, 0, take_one, NULL);
+	mine = take_one(NULL);
+	slabs = get_node(cache, 0)->nr_slabs;
+	assert_int_equal(slabs, 2);
+	theirs = gate_open();
+	assert_ptr_equal(slab_of(mine), slab_of(theirs));
+	assert_int_equal(get_node(cache, 0)->nr_slabs, 1);
+	give((void *[]){ mine, theirs }, 2);
+}
+
+static void a_thread_that_migrates_in_mid_operation_commits_on_the_old_cpu(void **state)
+{
+	void *first = take_one(NULL), *theirs;
+
+	(void)state;
+	/* The victim read CPU 0's state; whatever CPU it runs on afterwards, its pop is CPU 0's. */
+	gate_stop_at("cpu_slab:cas", 0, 0, take_one, NULL);
+	cpu_id_pin(1);
+	theirs = gate_open();
+	assert_ptr_equal(slab_of(theirs), slab_of(first));
+	give((void *[]){ first, theirs }, 2);
+}
+
+#define WINDOW(test) cmocka_unit_test_setup_teardown(test, race_setup, race_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WINDOW(pop_that_loses_to_a_pop_takes_another_object),
+		WINDOW(pop_is_not_fooled_by_the_same_freelist_head),
+		WINDOW(pop_that_loses_to_a_flush_refills),
+		WINDOW(push_that_loses_to_a_flush_goes_to_the_slab),
+		WINDOW(push_that_loses_to_flush_and_reinstall_of_the_same_slab_tries_again),
+		WINDOW(push_that_loses_to_a_pop_links_to_the_new_head),
+		WINDOW(a_cpu_in_the_middle_of_detach_is_bypassed),
+		WINDOW(detach_takes_what_was_pushed_before_the_slab_was_gone),
+		WINDOW(a_cpu_in_the_middle_of_install_is_bypassed),
+		WINDOW(two_first_frees_into_a_full_slab_adopt_it_once),
+		WINDOW(last_free_that_loses_to_an_acquire_gives_to_the_frozen_slab),
+		WINDOW(last_free_under_the_list_lock_that_loses_to_a_free_tries_again),
+		WINDOW(unfreeze_that_loses_to_a_free_keeps_the_object),
+		WINDOW(take_all_that_loses_to_a_free_takes_that_object_too),
+		WINDOW(give_is_right_for_the_same_head_on_another_list),
+		WINDOW(foreign_path_slab_stays_frozen_while_it_is_off_the_list),
+		WINDOW(a_list_that_turned_up_during_page_allocation_is_used),
+		WINDOW(a_thread_that_migrates_in_mid_operation_commits_on_the_old_cpu),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -24,7 +24,7 @@ struct bench_case {
 };
 
 /* The cases of each file; ends with a case whose round is NULL. */
-extern const struct bench_case reference_cases[], slab_cases[], page_cases[], percpu_cases[], add_cases[];
+extern const struct bench_case slab_cases[], page_cases[], percpu_cases[], add_cases[];
 
 /* The two rows whose ratio is printed. */
 #define ROW_CAS_PAIR "double-word CAS, two of them"
@@ -32,6 +32,12 @@ extern const struct bench_case reference_cases[], slab_cases[], page_cases[], pe
 
 /* One figure of this round, in ns an operation. @row is a string constant that stays the same in all rounds. */
 void record(const char *row, enum subject subject, double ns);
+
+/* reference.c: ns of two double-word CAS that nobody disturbs, measured over @pairs. */
+double cas_pair_ns(unsigned long pairs);
+
+/* The median of @count samples, which are sorted. */
+double bench_median(double *samples, unsigned int count);
 
 /* A round that cannot go on says so and ends the program. */
 void bench_fail(const char *what) __attribute__((noreturn));

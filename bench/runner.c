@@ -35,8 +35,7 @@ static bool csv, quick, warming_up;
 
 unsigned int random_order[BULK];
 
-static const struct bench_case *const all_cases[] = { reference_cases, slab_cases, page_cases, percpu_cases,
-						      add_cases };
+static const struct bench_case *const all_cases[] = { slab_cases, page_cases, percpu_cases, add_cases };
 
 #define for_each_case(c)                                                                     \
 	for (size_t group_ = 0; group_ < sizeof(all_cases) / sizeof(all_cases[0]); group_++) \
@@ -86,13 +85,18 @@ static int compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+double bench_median(double *samples, unsigned int count)
+{
+	qsort(samples, count, sizeof(*samples), compare_doubles);
+	return count % 2 ? samples[count / 2] : (samples[count / 2 - 1] + samples[count / 2]) / 2;
+}
+
 static double median(const double *samples, unsigned int count)
 {
 	double sorted[MAX_ROUNDS];
 
 	memcpy(sorted, samples, count * sizeof(*samples));
-	qsort(sorted, count, sizeof(*sorted), compare_doubles);
-	return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
+	return bench_median(sorted, count);
 }
 
 static void range(const struct figure *figure, double *min, double *max)

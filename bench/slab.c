@@ -15,6 +15,7 @@
 
 #define OBJECT_SIZE 64
 #define NR_CACHES 64 /* made and destroyed at once */
+#define NR_TURNS 9
 
 static struct kmem_cache *cache;
 static void *objects[BULK];
@@ -77,9 +78,8 @@ inlined void *checked(void *object, bool touch)
 	return object;
 }
 
-inlined double pair(take_fn take, give_fn give, bool touch)
+inlined double pair_ns(take_fn take, give_fn give, bool touch, unsigned long pairs)
 {
-	const unsigned long pairs = bench_repeat(20);
 	const double start = bench_now();
 
 	for (unsigned long i = 0; i < pairs; i++)
@@ -87,9 +87,28 @@ inlined double pair(take_fn take, give_fn give, bool touch)
 	return (bench_now() - start) / (double)pairs;
 }
 
+inlined double pair(take_fn take, give_fn give, bool touch)
+{
+	return pair_ns(take, give, touch, bench_repeat(20));
+}
+
+/* The two rows that are divided by each other take turns within the round: a neighbour on the same core that comes or
+ * goes would otherwise hit one of them only. */
+static void ratio_round(void)
+{
+	const unsigned long pairs = bench_repeat(20.0 * NR_TURNS);
+	double cas[NR_TURNS], cache_pair[NR_TURNS];
+
+	for (int i = 0; i < NR_TURNS; i++) {
+		cas[i] = cas_pair_ns(pairs);
+		cache_pair[i] = pair_ns(cache_take, cache_give, false, pairs);
+	}
+	record(ROW_CAS_PAIR, REFERENCE, bench_median(cas, NR_TURNS));
+	record(ROW_CACHE_PAIR, KMM, bench_median(cache_pair, NR_TURNS));
+}
+
 static void pair_round(void)
 {
-	record(ROW_CACHE_PAIR, KMM, pair(cache_take, cache_give, false));
 	record(ROW_CACHE_PAIR, GLIBC, pair(malloc_take, malloc_give, false));
 	record("the same pair, object touched", KMM, pair(cache_take, cache_give, true));
 	record("the same pair, object touched", GLIBC, pair(malloc_take, malloc_give, true));
@@ -156,13 +175,6 @@ static void bulk_round(void)
 	bulk(malloc_take, malloc_give, true, GLIBC, touched_rows);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* What reading the clock twice in a row says, usually. */
 static double clock_cost(void)
 {
@@ -174,8 +186,7 @@ static double clock_cost(void)
 		stamps[i] = now - before;
 		before = now;
 	}
-	qsort(stamps, BULK, sizeof(*stamps), compare_doubles);
-	return stamps[BULK / 2];
+	return bench_median(stamps, BULK);
 }
 
 /* Each of 10 000 allocations on its own clock, less what the clock costs: good to a few ns, no better. */
@@ -194,8 +205,7 @@ inlined void latency(take_fn take, give_fn give, enum subject subject)
 	}
 	for (unsigned int i = 0; i < BULK; i++)
 		give(objects[i]);
-	qsort(stamps, BULK, sizeof(*stamps), compare_doubles);
-	record("one allocation of 10 000: p50", subject, stamps[BULK / 2] - cost);
+	record("one allocation of 10 000: p50", subject, bench_median(stamps, BULK) - cost); /* sorts */
 	record("one allocation of 10 000: p99", subject, stamps[BULK / 100 * 99] - cost);
 	record("one allocation of 10 000: p99.9", subject, stamps[BULK / 1000 * 999] - cost);
 }
@@ -252,6 +262,10 @@ static void cache_teardown(void)
 }
 
 const struct bench_case slab_cases[] = {
-	{ cache_setup, pair_round, NULL },      { NULL, bulk_round, NULL }, { NULL, latency_round, NULL },
-	{ NULL, create_round, cache_teardown }, { NULL, NULL, NULL },
+	{ cache_setup, ratio_round, NULL },     /* and the cache is there for the following */
+	{ NULL, pair_round, NULL },             /* an object at once given back */
+	{ NULL, bulk_round, NULL },             /* many before one goes back */
+	{ NULL, latency_round, NULL },          /* each on its own clock */
+	{ NULL, create_round, cache_teardown }, /* caches themselves */
+	{ NULL, NULL, NULL },
 };

@@ -16,5 +16,6 @@ typedef struct {
 #ifndef KMM_CONFIG_CLREX
 #define KMM_CONFIG_CLREX 0
 #endif
+_Static_assert(KMM_CONFIG_CLREX != 1, "if every one is lost, no CAS ever succeeds");
 
 #endif /* KMM_ARCH_TYPES_H */

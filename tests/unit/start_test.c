@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ * start_test.c - starting the library: what it accepts, what it refuses by name, what it costs when idle.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "support/world.h"
+
+#include "slub/layout.h"
+
+static int no_world(void **state)
+{
+	(void)state;
+	unsetenv("KMM_OPTIONS");
+	kmm_boot_reset_for_test();
+	world_forget_reports();
+	slub_max_order = 3;
+	return 0;
+}
+
+static void works_afterwards(void)
+{
+	void *p;
+
+	assert_int_equal(world_start(NULL, WORLD_LIMIT, WORLD_CPUS), 0);
+	p = kmalloc(100, GFP_KERNEL);
+	assert_non_null(p);
+	kfree(p);
+	world_expect_silence();
+}
+
+static void unknown_option_is_refused_by_name(void **state)
+{
+	(void)state;
+	assert_int_equal(world_start("slub_max_order=1 no_such_thing=3", WORLD_LIMIT, 1), -EINVAL);
+	world_expect_report("no_such_thing");
+	works_afterwards();
+}
+
+static void malformed_option_is_refused_by_name(void **state)
+{
+	static const char *const lines[] = { "slub_max_order=", "slub_max_order=x", "slub_max_order=11", "nr_cpus=0",
+					     "mem=12Q",		"nr_cpus=-1",	    "mem" };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(lines); i++) {
+		char name[32];
+
+		no_world(state);
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(lines[i], "="), lines[i]);
+		assert_int_equal(world_start(lines[i], 0, 0), -EINVAL);
+		world_expect_report(name);
+	}
+	works_afterwards();
+}
+
+static void options_take_effect(void **state)
+{
+	struct kmem_cache *s;
+
+	(void)state;
+	assert_int_equal(world_start("slub_max_order=0 nr_cpus=3 mem=32M", 0, 0), 0);
+	assert_int_equal(kmm_nr_cpus(), 3);
+	assert_int_equal(totalram_pages(), 32 << 8);
+	s = kmem_cache_create("low", 700, 0, 0, NULL);
+	assert_int_equal(oo_order(s->oo), 0);
+	kmem_cache_destroy(s);
+}
+
+static void environment_options_are_read_and_bad_ones_skipped(void **state)
+{
+	(void)state;
+	setenv("KMM_OPTIONS", "nr_cpus=2 bogus=1 mem=16M", 1);
+	assert_int_equal(world_start(NULL, 0, 0), 0);
+	assert_int_equal(kmm_nr_cpus(), 2);
+	assert_int_equal(totalram_pages(), 16 << 8);
+	world_expect_report("bogus");
+}
+
+static void the_programs_words_win_over_the_environment(void **state)
+{
+	(void)state;
+	setenv("KMM_OPTIONS", "nr_cpus=2", 1);
+	assert_int_equal(world_start("nr_cpus=5", WORLD_LIMIT, 0), 0);
+	assert_int_equal(kmm_nr_cpus(), 5);
+}
+
+static void second_start_is_busy(void **state)
+{
+	(void)state;
+	assert_int_equal(world_start(NULL, WORLD_LIMIT, 1), 0);
+	assert_int_equal(world_start(NULL, WORLD_LIMIT, 1), -EBUSY);
+}
+
+static void limit_larger_than_the_address_space_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(world_start(NULL, SIZE_MAX, 1), -EINVAL);
+	assert_true(world_reports.count > 0);
+	world_forget_reports();
+	works_afterwards();
+}
+
+static void too_many_cpus_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(world_start(NULL, WORLD_LIMIT, 100000), -EINVAL);
+	world_expect_report("nr_cpus 100000");
+	works_afterwards();
+}
+
+static void config_of_another_size_is_refused(void **state)
+{
+	struct kmm_config config = { .size = 3 };
+
+	(void)state;
+	kmm_report_fn fn = world_report;
+
+	config.report = fn;
+	config.report_arg = &world_reports;
+	assert_int_equal(kmm_init(&config), -EINVAL);
+	works_afterwards();
+}
+
+/* Pages of [@start, @start + @size) that have memory. */
+static size_t resident(const char *start, size_t size)
+{
+	enum { STEP = 4096 };
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	static unsigned char map[STEP];
+	size_t count = 0;
+
+	start = (const char *)((uintptr_t)start & ~(page - 1));
+	for (size_t off = 0; off < size; off += STEP * page) {
+		size_t length = min_of(size - off, STEP * page);
+
+		if (mincore((void *)(uintptr_t)(start + off), length, map))
+			continue;
+		for (size_t i = 0; i < (length + page - 1) / page; i++)
+			count += map[i] & 1;
+	}
+	return count * page;
+}
+
+static void idle_library_costs_less_than_two_mebibytes_whatever_the_limit(void **state)
+{
+	static const size_t limits[] = { 16UL << 20, 128UL << 20, sizeof(void *) == 8 ? (size_t)1 << 36 : 256UL << 20 };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(limits); i++) {
+		size_t bytes;
+
+		no_world(state);
+		assert_int_equal(world_start(NULL, limits[i], WORLD_CPUS), 0);
+		kfree(kmalloc(100, GFP_KERNEL));
+		bytes = resident(kmm_arena.base, kmm_arena.nr_online << PAGE_SHIFT);
+		bytes += resident((char *)kmm_arena.mem_map, kmm_arena.nr_online * sizeof(struct page));
+		bytes += WORLD_CPUS * 8 * PAGE_SIZE; /* the slices: at most the first chunk */
+		printf("limit %zu MiB: %zu KiB resident\n", limits[i] >> 20, bytes >> 10);
+		assert_true(bytes > 0);
+		assert_true(bytes < 2UL << 20);
+	}
+}
+
+#define START(test) cmocka_unit_test_setup_teardown(test, no_world, no_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		START(unknown_option_is_refused_by_name),
+		START(malformed_option_is_refused_by_name),
+		START(options_take_effect),
+		START(environment_options_are_read_and_bad_ones_skipped),
+		START(the_programs_words_win_over_the_environment),
+		START(second_start_is_busy),
+		START(limit_larger_than_the_address_space_is_refused),
+		START(too_many_cpus_are_refused),
+		START(config_of_another_size_is_refused),
+		START(idle_library_costs_less_than_two_mebibytes_whatever_the_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

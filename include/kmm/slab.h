@@ -134,7 +134,8 @@ KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1) void *kmalloc_large(size_t size, gfp_t gfp)
 /**
  * krealloc - change the size of an allocation, keeping its contents.
  * @p:    from kmalloc() and its family, or NULL: then it is kmalloc().
- * @size: new bytes; 0 frees @p and gives ZERO_SIZE_PTR.      @gfp: as for kmalloc(). __GFP_ZERO clears what is new.
+ * @size: new bytes; 0 frees @p and gives ZERO_SIZE_PTR.      @gfp: as for kmalloc(). With __GFP_ZERO the bytes beyond the
+ *        old ksize() are zero.
  *
  * Context: as kmalloc().
  * Return:  the memory, which may have moved; NULL when it ran out, @p is then untouched.

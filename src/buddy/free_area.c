@@ -8,6 +8,7 @@
  *             their list, so that memory the system has given already is used first.
  * Source:     add_to_free_list(), expand(), __rmqueue_smallest(), __free_one_page(), mm/page_alloc.c, Linux 6.1.
  */
+#include "base/report.h"
 #include "buddy/buddy_internal.h"
 
 void free_area_init(struct zone *zone)
@@ -32,6 +33,7 @@ void free_area_add(struct zone *zone, struct page *page, unsigned int order, enu
 
 void free_area_del(struct zone *zone, struct page *page, unsigned int order)
 {
+	kmm_assert(PageBuddy(page) && page_buddy_order(page) == order && zone->free_area[order].nr_free);
 	cds_list_del(&page->lru);
 	page_clear_buddy(page);
 	zone->free_area[order].nr_free--;
@@ -84,6 +86,7 @@ static bool merge_is_likely(struct page *page, unsigned int order)
 
 void free_area_merge(struct zone *zone, struct page *page, unsigned int order, enum migratetype type, bool reported)
 {
+	kmm_assert(!PageBuddy(page) && !page_count(page) && !(arena_page_to_pfn(page) & ((1UL << order) - 1)));
 	for (; order < MAX_ORDER - 1; order++) {
 		struct page *buddy = buddy_of(page, order);
 

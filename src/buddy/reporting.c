@@ -10,6 +10,7 @@
  * Source:     page_reporting_cycle(), mm/page_reporting.c, Linux 6.1 (the idea; here by demand and for all orders).
  */
 #include "arena/os.h"
+#include "base/race.h"
 #include "buddy/buddy_internal.h"
 
 /* Blocks that are off the lists at one time: enough to save locking, few enough to be missed by nobody. */
@@ -73,6 +74,7 @@ static size_t report_order(struct zone *zone, unsigned int order)
 		kmm_unlock(&zone->lock);
 		if (!nr)
 			break;
+		KMM_RACE_POINT("buddy:report_order:isolated");
 		for (unsigned int i = 0; i < nr; i++)
 			bytes[i] = arena_give_back(arena_page_to_pfn(batch[i]), 1UL << order);
 		kmm_lock(&zone->lock);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * isolated_test.c - what happens in the moment in which a free block is off its list because its memory is being given
+ * back: others wait for it, neighbours do not merge with it, and a child forked just then finds it free.
+ */
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/boot.h"
+#include "base/race.h"
+#include "support/pages_world.h"
+
+static void (*in_the_moment)(void); /* runs once, inside buddy_trim(), without a lock */
+
+static void hook(const char *point)
+{
+	void (*run)(void) = in_the_moment;
+
+	if (!run || strcmp(point, "buddy:report_order:isolated") != 0)
+		return;
+	in_the_moment = NULL;
+	run();
+}
+
+static int setup(void **state)
+{
+	kmm_race_hook = hook;
+	return setup_one_block(state);
+}
+
+static int teardown(void **state)
+{
+	kmm_race_hook = NULL;
+	return teardown_pages(state);
+}
+
+static pthread_t waiter;
+static struct page *volatile waiter_page;
+
+static void *wait_for_a_page(void *arg)
+{
+	(void)arg;
+	waiter_page = alloc_pages(GFP_KERNEL, 10);
+	return NULL;
+}
+
+static void start_waiter(void)
+{
+	const struct timespec while_it_waits = { .tv_nsec = 20 * 1000 * 1000 };
+
+	assert_int_equal(kmm_zone.nr_isolated, 1024);
+	assert_int_equal(buddy_nr_free(), 1024);
+	assert_int_equal(kmm_zone.free_area[10].nr_free, 0);
+	assert_int_equal(pthread_create(&waiter, NULL, wait_for_a_page, NULL), 0);
+	nanosleep(&while_it_waits, NULL);
+	assert_null(waiter_page);
+}
+
+static void use_all_memory(void)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 10);
+
+	memset(page_address(page), 0x5a, PAGEBLOCK_SIZE);
+	__free_pages(page, 10);
+}
+
+static void a_request_waits_for_the_block(void **state)
+{
+	(void)state;
+	use_all_memory();
+	in_the_moment = start_waiter;
+	assert_int_equal(buddy_trim(), PAGEBLOCK_SIZE);
+	pthread_join(waiter, NULL);
+	assert_non_null(waiter_page);
+	__free_pages(waiter_page, 10);
+	assert_silent();
+}
+
+static struct page *neighbour;
+
+static void free_neighbour(void)
+{
+	assert_true(kmm_zone.nr_isolated > 0);
+	kmm_validate_pages();
+	__free_pages(neighbour, 9);
+	kmm_validate_pages();
+	assert_int_equal(kmm_zone.free_area[9].nr_free, 1); /* not merged with its buddy, which is isolated */
+}
+
+static void a_neighbour_freed_meanwhile_merges_afterwards(void **state)
+{
+	struct page *page;
+
+	(void)state;
+	use_all_memory();
+	page = alloc_pages(GFP_KERNEL, 9);
+	neighbour = alloc_pages(GFP_KERNEL, 9);
+	__free_pages(page, 9);
+	in_the_moment = free_neighbour;
+	assert_int_equal(buddy_trim(), PAGE_SIZE << 9);
+	assert_null(in_the_moment);
+	assert_int_equal(kmm_zone.free_area[10].nr_free, 1);
+	kmm_validate_pages();
+	assert_int_equal(buddy_trim(), PAGEBLOCK_SIZE); /* the half that was freed meanwhile has memory */
+}
+
+static int child_status;
+
+static void fork_child(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct page *page;
+		bool ok;
+
+		in_the_moment = NULL;
+		kmm_race_hook = NULL;
+		ok = kmm_zone.nr_isolated == 0;
+		kmm_validate_pages();
+		page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, 10);
+		_exit(ok && page ? 0 : 1);
+	}
+	if (child < 0 || waitpid(child, &child_status, 0) != child)
+		child_status = -1;
+}
+
+/* Fork handlers run for a library that was started as a whole. */
+static void a_child_forked_just_then_finds_the_block_free(void **state)
+{
+	struct kmm_config config = { .size = sizeof(config), .limit = SECTION_SIZE };
+	unsigned long nr = SECTION_SIZE / PAGEBLOCK_SIZE - 1, addr[16];
+
+	(void)state;
+	assert_int_equal(kmm_init(&config), 0);
+	kmm_race_hook = hook;
+	/* All but what the start left of one pageblock. */
+	for (unsigned long i = 0; i < nr; i++) {
+		addr[i] = __get_free_pages(GFP_USER | __GFP_MOVABLE | __GFP_NOWARN, 10);
+		if (addr[i])
+			*(volatile char *)addr[i] = 1;
+	}
+	for (unsigned long i = 0; i < nr; i++)
+		free_pages(addr[i], 10);
+	child_status = -1;
+	in_the_moment = fork_child;
+	assert_true(buddy_trim() > 0);
+	assert_true(WIFEXITED(child_status));
+	assert_int_equal(WEXITSTATUS(child_status), 0);
+	kmm_validate_pages();
+	kmm_race_hook = NULL;
+	kmm_boot_reset_for_test();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_request_waits_for_the_block, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_neighbour_freed_meanwhile_merges_afterwards, setup, teardown),
+		cmocka_unit_test(a_child_forked_just_then_finds_the_block_free),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -124,17 +124,17 @@ printf 'Package: last' >"$folder/unfinished"
 good "no newline at the end" "$folder/unfinished"
 
 LC_ALL=C awk 'BEGIN {
-	for (i = 0; i < 12000; i++) {
+	for (i = 0; i < 20000; i++) {
 		print "Package: p" i "\nVersion: 1." i "\nArchitecture: all\nSection: test"
 		printf "Depends: p%d, p%d (>= 1) | p%d:any", i % 7, i % 100, (i * 31) % 15000
-		print ",\n p" i % 13 " (<< 2)\nDescription: number " i "\n It is long enough to be cut anywhere, also here.\n"
+		print ",\n p" i % 13 " (<< 2)\nDescription: number " i " of the many that fill a page and a half of the arena\n It is long enough to be cut anywhere, also here.\n"
 	}
 }' >"$folder/large"
 good "one thread" "$folder/large" -t 1
 good "many threads" "$folder/large" -t 9
 good "watched" "$folder/large" -t 3 -w 3
 if "$program" - <"$folder/large" >"$folder/out"; then
-	grep -q '^packages: 12000$' "$folder/out" || complain "standard input: $(result_block)"
+	grep -q '^packages: 20000$' "$folder/out" || complain "standard input: $(result_block)"
 else
 	complain "standard input"
 fi

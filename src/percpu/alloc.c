@@ -146,18 +146,17 @@ static void warn_failed(const struct pcpu_request *req, const char *why)
 		kmm_report(KMM_REPORT_INFO, "percpu: limit reached, disable warning\n");
 }
 
-/* An area of at least one unit of allocation. Every address that a request can name is a multiple of it. */
 static bool request_init(struct pcpu_request *req, size_t size, size_t align, gfp_t gfp)
 {
-	size_t unit = PCPU_MIN_ALLOC_SIZE;
-
 	req->size = size;
 	req->align = align;
-	align = max_of(align, unit);
-	if (!size || size > PCPU_MIN_UNIT_SIZE || align > PAGE_SIZE || !is_power_of_2(align))
+	if (!size || size > PCPU_MIN_UNIT_SIZE || align > PAGE_SIZE)
 		return false;
-	req->bits = (int)(ALIGN_UP(size, unit) >> PCPU_MIN_ALLOC_SHIFT);
-	req->bit_align = (int)(align >> PCPU_MIN_ALLOC_SHIFT);
+	/* As in the kernel, what is less than the unit of allocation need not be a power of two. */
+	if (align >= PCPU_MIN_ALLOC_SIZE && !is_power_of_2(align))
+		return false;
+	req->bits = pcpu_size_to_bits(size);
+	req->bit_align = pcpu_align_to_bits(align);
 	/* Under pcpu_alloc_mutex nobody waits for memory, lest a shrinker run there; failure is reported here. */
 	req->gfp = (gfp & (GFP_KERNEL | __GFP_NORETRY) & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN;
 	req->atomic = (gfp & GFP_KERNEL) != GFP_KERNEL;

@@ -43,7 +43,7 @@ size_t percpu_trim(void)
 	kmm_lock(&pcpu_alloc_mutex);
 	while ((chunk = pick_free_chunk()))
 		bytes += pcpu_chunk_destroy(chunk);
-	for (position = 0; position < PCPU_SLICE_SIZE >> pcpu_unit_shift; position++) {
+	for (position = 0; position < pcpu_nr_positions; position++) {
 		chunk = pcpu_chunk_table[position];
 		if (chunk && !chunk->immutable)
 			bytes += (size_t)pcpu_depopulate_idle(chunk) * kmm_nr_cpu_ids << PAGE_SHIFT;

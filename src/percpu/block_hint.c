@@ -188,7 +188,7 @@ static void chunk_refresh(struct pcpu_map *map)
 		/* One that touches an end of the block is part of a run across it. */
 		if (block->contig_hint && block->contig_hint_start && contig >= from && contig < right)
 			note_scanned_run(md, contig, contig + block->contig_hint);
-		open = block->right_free && right >= from ? right : -1;
+		open = block->right_free ? right : -1;
 	}
 	if (open >= 0 && open < md->nr_bits)
 		note_scanned_run(md, open, md->nr_bits);

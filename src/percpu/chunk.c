@@ -26,6 +26,7 @@ struct kmm_lock pcpu_lock = KMM_LOCK_INIT(KMM_RANK_PCPU, "pcpu_lock");
 
 unsigned int pcpu_unit_shift;
 int pcpu_unit_pages;
+size_t pcpu_nr_positions;
 int pcpu_nr_slots;
 int pcpu_free_slot;
 struct pcpu_chunk *pcpu_first_chunk;
@@ -63,6 +64,7 @@ void pcpu_slots_init(size_t unit_size)
 
 	pcpu_unit_shift = (unsigned int)fls_long(unit_size) - 1;
 	pcpu_unit_pages = (int)(unit_size >> PAGE_SHIFT);
+	pcpu_nr_positions = PCPU_SLICE_SIZE >> pcpu_unit_shift;
 	pcpu_nr_slots = pcpu_size_to_slot_raw(unit_size) + 2;
 	pcpu_free_slot = pcpu_nr_slots - 1;
 	for (i = 0; i < pcpu_nr_slots; i++)
@@ -181,14 +183,14 @@ void pcpu_chunk_init(struct pcpu_chunk *chunk, size_t base_off, size_t start_off
 /* A chunk at the lowest free position, in its slot, nothing of it populated. NULL: no page, or the slices are full. */
 struct pcpu_chunk *pcpu_chunk_create(gfp_t gfp)
 {
-	unsigned long nr_positions = PCPU_SLICE_SIZE >> pcpu_unit_shift, position;
 	unsigned int order = get_order(pcpu_chunk_meta_size(pcpu_unit_pages));
 	struct pcpu_chunk *chunk;
+	size_t position;
 	struct page *page;
 
 	kmm_assert_held(&pcpu_alloc_mutex);
-	position = find_first_zero_bit(pcpu_positions, nr_positions);
-	if (position >= nr_positions)
+	position = find_first_zero_bit(pcpu_positions, pcpu_nr_positions);
+	if (position >= pcpu_nr_positions)
 		return NULL;
 	page = alloc_pages(gfp | __GFP_ZERO, order);
 	if (!page)

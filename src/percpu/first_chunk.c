@@ -113,7 +113,7 @@ int pcpu_setup_first_chunk(const struct pcpu_alloc_info *info)
 
 	if (!info_is_sound(info) || dyn >= end)
 		return -EINVAL;
-	if (arena_range_reserve(&pcpu_slices, (size_t)kmm_nr_cpu_ids << KMM_PCPU_SLICE_SHIFT, PCPU_MIN_UNIT_SIZE,
+	if (arena_range_reserve(&pcpu_slices, (size_t)kmm_nr_cpu_ids << KMM_PCPU_SLICE_SHIFT, PAGE_SIZE,
 				"per-CPU memory"))
 		return -ENOMEM;
 	pcpu_slots_init(info->unit_size);
@@ -161,7 +161,7 @@ static void empty_slices(void)
 	unsigned int cpu;
 	int page;
 
-	for (position = 0; position < PCPU_SLICE_SIZE >> pcpu_unit_shift; position++) {
+	for (position = 0; position < pcpu_nr_positions; position++) {
 		const struct pcpu_chunk *chunk = pcpu_chunk_table[position];
 
 		for (page = 0; chunk && page < chunk->map.nr_pages; page++) {

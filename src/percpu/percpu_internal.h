@@ -130,6 +130,7 @@ extern struct kmm_lock pcpu_lock;
 extern struct arena_range pcpu_slices;
 extern unsigned int pcpu_unit_shift; /* log2 bytes */
 extern int pcpu_unit_pages;
+extern size_t pcpu_nr_positions; /* chunks that a slice holds */
 extern int pcpu_nr_slots;
 extern int pcpu_free_slot;                     /* wholly free chunks; the last list */
 extern struct pcpu_chunk *pcpu_first_chunk;    /* its dynamic part; NULL: the room does not run */
@@ -149,6 +150,18 @@ void pcpu_free_area(struct pcpu_map *map, int off);
 void pcpu_take_area(struct pcpu_map *map, int off, int bits);
 void pcpu_map_populated(struct pcpu_map *map, int page_start, int page_end);
 void pcpu_map_depopulated(struct pcpu_map *map, int page_start, int page_end);
+
+/* Bits of a map for @size bytes, any. */
+static inline int pcpu_size_to_bits(size_t size)
+{
+	return (int)((size + PCPU_MIN_ALLOC_SIZE - 1) >> PCPU_MIN_ALLOC_SHIFT);
+}
+
+/* Alignment in the map for @align bytes: less than the unit of allocation is the unit. */
+static inline int pcpu_align_to_bits(size_t align)
+{
+	return align < PCPU_MIN_ALLOC_SIZE ? 1 : (int)(align >> PCPU_MIN_ALLOC_SHIFT);
+}
 
 static inline int pcpu_map_bits(const struct pcpu_map *map)
 {

@@ -171,7 +171,7 @@ static void check_lists(struct finding *f)
 			empty += chunk->map.nr_empty_pop_pages;
 		}
 	}
-	for (position = 0; position < PCPU_SLICE_SIZE >> pcpu_unit_shift; position++) {
+	for (position = 0; position < pcpu_nr_positions; position++) {
 		if (pcpu_position_used(position) != (pcpu_chunk_table[position] != NULL))
 			find(f, "C3: table and bitmap differ at position %zu", position);
 		listed -= pcpu_chunk_table[position] != NULL;

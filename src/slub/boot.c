@@ -120,10 +120,9 @@ static struct kmem_cache *bootstrap(struct kmem_cache *static_cache)
 }
 
 static const char *const kmalloc_names[KMALLOC_SHIFT_HIGH + 1] = {
-	[1] = "kmalloc-96",  [2] = "kmalloc-192",  [3] = "kmalloc-8",    [4] = "kmalloc-16",
-	[5] = "kmalloc-32",  [6] = "kmalloc-64",   [7] = "kmalloc-128",  [8] = "kmalloc-256",
-	[9] = "kmalloc-512", [10] = "kmalloc-1k",  [11] = "kmalloc-2k",  [12] = "kmalloc-4k",
-	[13] = "kmalloc-8k",
+	[1] = "kmalloc-96",  [2] = "kmalloc-192", [3] = "kmalloc-8",   [4] = "kmalloc-16",  [5] = "kmalloc-32",
+	[6] = "kmalloc-64",  [7] = "kmalloc-128", [8] = "kmalloc-256", [9] = "kmalloc-512", [10] = "kmalloc-1k",
+	[11] = "kmalloc-2k", [12] = "kmalloc-4k", [13] = "kmalloc-8k",
 };
 
 static int create_kmalloc_caches(void)

@@ -125,8 +125,9 @@ KMM_API struct kmem_cache *kmem_cache_create(const char *name, unsigned int size
 	int err = -EINVAL;
 
 	if (fault)
-		kmm_report(KMM_REPORT_WARN, "kmem_cache_create(%s) integrity check failed: %s (size %u, align %u, flags %#x)\n",
-			   shown, fault, size, align, flags);
+		kmm_report(KMM_REPORT_WARN,
+			   "kmem_cache_create(%s) integrity check failed: %s (size %u, align %u, flags %#x)\n", shown,
+			   fault, size, align, flags);
 	else if (!kmm_boot_ensure())
 		err = kmm_boot_state() == KMM_DEAD ? -ESHUTDOWN : -ENOMEM;
 	else
@@ -135,9 +136,10 @@ KMM_API struct kmem_cache *kmem_cache_create(const char *name, unsigned int size
 	if (!s) {
 		/* The one abort that callers can ask for. */
 		if (flags & SLAB_PANIC)
-			kmm_report(KMM_REPORT_BUG,
-				   "Kernel panic - not syncing: kmem_cache_create: Failed to create slab '%s'. Error %d\n",
-				   shown, err);
+			kmm_report(
+				KMM_REPORT_BUG,
+				"Kernel panic - not syncing: kmem_cache_create: Failed to create slab '%s'. Error %d\n",
+				shown, err);
 		if (err != -ESHUTDOWN)
 			kmm_report(KMM_REPORT_WARN, "kmem_cache_create(%s) failed with error %d\n", shown, err);
 		return NULL;
@@ -194,8 +196,9 @@ static noinline void report_wrong_cache(const struct kmem_cache *s, const struct
 	if (kmm_boot_state() == KMM_DEAD)
 		return;
 	if (page && page_flag_test(page, PG_slab))
-		kmm_report(KMM_REPORT_WARN, "WARNING: cache_from_obj: Wrong slab cache. %s but object 0x%p is from %s\n",
-			   s->name, object, page->slab_cache->name);
+		kmm_report(KMM_REPORT_WARN,
+			   "WARNING: cache_from_obj: Wrong slab cache. %s but object 0x%p is from %s\n", s->name,
+			   object, page->slab_cache->name);
 	else
 		kmm_report(KMM_REPORT_WARN, "WARNING: kmem_cache_free(%s): object pointer: 0x%p is not in a slab\n",
 			   s->name, object);

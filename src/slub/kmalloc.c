@@ -117,8 +117,8 @@ static noinline void report_bad_pointer(const char *function, const void *p)
 {
 	/* After kmm_exit() every free is ignored. */
 	if (kmm_boot_state() != KMM_DEAD)
-		kmm_report(KMM_REPORT_WARN, "WARNING: %s: object pointer: 0x%p: not the start of an allocation\n", function,
-			   p);
+		kmm_report(KMM_REPORT_WARN, "WARNING: %s: object pointer: 0x%p: not the start of an allocation\n",
+			   function, p);
 }
 
 KMM_API void kfree(const void *p)
@@ -179,7 +179,7 @@ KMM_API void *krealloc(const void *p, size_t size, gfp_t gfp)
 			return (void *)(uintptr_t)p;
 	}
 	new = kmalloc_any(size, gfp);
-	if (new && old_size) {
+	if (new &&old_size) {
 		memcpy(new, p, old_size);
 		kfree(p);
 	}

@@ -42,8 +42,8 @@ static void cache_line(char *line, struct kmem_cache *s)
 	nr_free = min_of(nr_free, nr_objs);
 	snprintf(line, SLABINFO_LINE,
 		 "%-17.128s %6lu %6lu %6u %4u %4d : tunables %4u %4u %4u : slabdata %6lu %6lu %6lu\n", s->name,
-		 nr_objs - nr_free, nr_objs, s->size, oo_objects(s->oo), 1 << oo_order(s->oo), 0, 0, 0, nr_slabs, nr_slabs,
-		 0UL);
+		 nr_objs - nr_free, nr_objs, s->size, oo_objects(s->oo), 1 << oo_order(s->oo), 0, 0, 0, nr_slabs,
+		 nr_slabs, 0UL);
 }
 
 /* The line of cache number @index in the registry; false when there are no more. */

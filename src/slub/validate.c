@@ -7,11 +7,11 @@
 #include "slub/cpu_slab.h"
 #include "slub/slub.h"
 
-#define PROVE(invariant, cond, s)                                                                             \
-	do {                                                                                                  \
-		if (!(cond))                                                                                  \
-			kmm_report(KMM_REPORT_BUG, "kernel BUG in validate_cache(%s): %s violated: %s\n",     \
-				   (s)->name, invariant, #cond);                                              \
+#define PROVE(invariant, cond, s)                                                                                    \
+	do {                                                                                                         \
+		if (!(cond))                                                                                         \
+			kmm_report(KMM_REPORT_BUG, "kernel BUG in validate_cache(%s): %s violated: %s\n", (s)->name, \
+				   invariant, #cond);                                                                \
 	} while (0)
 
 /* What the walk has seen so far. */

@@ -5,7 +5,6 @@
 
 #include "slub/slub_internal.h"
 
-
 /* Runs @attempt with the n-th page refused, and every later one too if @forever. @attempt returns whether it got everything,
  * and has given everything back either way. */
 static bool attempt_with_refusal(bool (*attempt)(void), unsigned long n, bool forever)

@@ -74,8 +74,8 @@ static void check_pattern(const struct object *o)
 {
 	for (unsigned int i = 0; i < sizes[o->size_index]; i++) {
 		if (o->bytes[i] != pattern(o, i)) {
-			fprintf(stderr, "object %p of %u bytes: byte %u is %#x, not %#x: two owners\n", (void *)o->bytes,
-				sizes[o->size_index], i, o->bytes[i], pattern(o, i));
+			fprintf(stderr, "object %p of %u bytes: byte %u is %#x, not %#x: two owners\n",
+				(void *)o->bytes, sizes[o->size_index], i, o->bytes[i], pattern(o, i));
 			abort();
 		}
 	}
@@ -239,7 +239,8 @@ static void eight_threads_hand_objects_over_and_lose_none(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(eight_threads_hand_objects_over_and_lose_none, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(eight_threads_hand_objects_over_and_lose_none, world_setup,
+						world_teardown),
 	};
 
 	if (argc > 1)

@@ -41,8 +41,9 @@ static void unknown_option_is_refused_by_name(void **state)
 
 static void malformed_option_is_refused_by_name(void **state)
 {
-	static const char *const lines[] = { "slub_max_order=", "slub_max_order=x", "slub_max_order=11", "nr_cpus=0",
-					     "mem=12Q",		"nr_cpus=-1",	    "mem" };
+	static const char *const lines[] = {
+		"slub_max_order=", "slub_max_order=x", "slub_max_order=11", "nr_cpus=0", "mem=12Q", "nr_cpus=-1", "mem"
+	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(lines); i++) {
 		char name[32];

@@ -28,8 +28,8 @@ static void every_size_is_usable_and_aligned(void **state)
 static void class_sizes_are_8_to_8k_with_96_and_192(void **state)
 {
 	static const size_t expected[][2] = {
-		{ 1, 8 },     { 9, 16 },    { 65, 96 },    { 96, 96 },	   { 97, 128 },	   { 129, 192 },
-		{ 192, 192 }, { 193, 256 }, { 4097, 8192 }, { 8192, 8192 },
+		{ 1, 8 },     { 9, 16 },    { 65, 96 },   { 96, 96 },     { 97, 128 },
+		{ 129, 192 }, { 192, 192 }, { 193, 256 }, { 4097, 8192 }, { 8192, 8192 },
 	};
 
 	(void)state;

@@ -36,14 +36,14 @@ static unsigned int find_row(const char *name, struct row *found)
 	memset(found, 0, sizeof(*found));
 	assert_string_equal(line, "slabinfo - version: 2.1");
 	line = strtok_r(NULL, "\n", &save);
-	assert_string_equal(line, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables "
-				  "<limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>");
+	assert_string_equal(
+		line, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables "
+		      "<limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>");
 	while ((line = strtok_r(NULL, "\n", &save))) {
 		struct row row;
 		char again[300];
 
-		assert_int_equal(sscanf(line,
-					"%129s %lu %lu %u %u %u : tunables 0 0 0 : slabdata %lu %lu 0", row.name,
+		assert_int_equal(sscanf(line, "%129s %lu %lu %u %u %u : tunables 0 0 0 : slabdata %lu %lu 0", row.name,
 					&row.active, &row.total, &row.size, &row.objects, &row.pages, &row.active_slabs,
 					&row.slabs),
 				 8);

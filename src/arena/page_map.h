@@ -41,28 +41,40 @@ enum page_flag {
 #define PAGE_ORDER_SHIFT 24
 #define PAGE_ORDER_MASK (0xfUL << PAGE_ORDER_SHIFT)
 
+/* Half a word, for two counts that share one: 16 bits on 32-bit. */
+#if __SIZEOF_POINTER__ == 8
+typedef unsigned int half_word_t;
+#else
+typedef unsigned short half_word_t;
+#endif
+
+/* Eight words on 32-bit, so what is never needed at the same time shares a place, as in the kernel. */
 struct page {
 	unsigned long flags; /* bits of enum page_flag; PAGE_ORDER_MASK */
 	union {
 		struct cds_list_head lru; /* buddy free list; slub's node partial list */
 		struct {
-			struct page *next;   /* slub: cpu partial list, collected slabs */
-			unsigned long slabs; /* slub: slabs from this one to the tail of the cpu partial list */
+			struct page *next;    /* slub: cpu partial list, collected slabs */
+			half_word_t slabs;    /* slub: slabs from this one to the tail of the cpu partial list */
+			half_word_t pobjects; /* slub: free objects from this one to the tail, about */
 		};
 		struct {
 			unsigned long compound_head; /* tail page: the head's address + 1 */
 			unsigned int compound_order; /* first tail page: order of the whole */
 		};
 	};
-	struct kmem_cache *slab_cache; /* slab: its cache. Buddy page of 32-bit and 64-bit: NULL */
+	struct kmem_cache *slab_cache; /* slab: its cache. NULL on every page in the buddy */
 	union {
 		kmm_dword slab_word; /* slab: {freelist, counters}; see slub/slab_word.h */
 		struct {
 			void *freelist;
 			unsigned long counters;
 		};
+		struct {
+			unsigned long index;   /* for the page cache */
+			unsigned long private; /* buddy: order of the free block. Handed out: 0, then the owner's */
+		};
 	};
-	unsigned long private; /* buddy: order of the free block. slab: objects on the cpu partial list (pobjects) */
 	union {
 		int mapcount;  /* handed out: -1 */
 		int page_type; /* buddy: PAGE_TYPE_BUDDY */

@@ -130,6 +130,5 @@ bool prep_free_block(struct zone *zone, struct page *page, unsigned int order)
 		}
 		page[i].flags = 0;
 	}
-	page->private = 0;
 	return true;
 }

@@ -87,8 +87,9 @@ struct slab {
 	union {
 		struct cds_list_head slab_list; /* NODE_PARTIAL; list_lock */
 		struct {
-			struct slab *next;   /* CPU_PARTIAL (L[X]), or a local list of slabs to discard */
-			unsigned long slabs; /* CPU_PARTIAL: slabs from this one to the tail; L[X] */
+			struct slab *next;    /* CPU_PARTIAL (L[X]), or a local list of slabs to discard */
+			half_word_t slabs;    /* CPU_PARTIAL: slabs from this one to the tail; L[X] */
+			half_word_t pobjects; /* CPU_PARTIAL: free objects from this one to the tail, about; L[X] */
 		};
 	};
 	struct kmem_cache *slab_cache; /* fixed while an object is in use */
@@ -99,7 +100,6 @@ struct slab {
 			unsigned long counters; /* inuse:16 objects:15 frozen:1, see slab_word.h */
 		};
 	};
-	unsigned long pobjects; /* CPU_PARTIAL: free objects from this one to the tail, about; L[X] */
 	int page_type;
 	int page_refcount;
 };
@@ -111,7 +111,8 @@ SLAB_MATCHES_PAGE(slab_list, lru);
 SLAB_MATCHES_PAGE(next, compound_head);
 SLAB_MATCHES_PAGE(slab_cache, slab_cache);
 SLAB_MATCHES_PAGE(word, slab_word);
-SLAB_MATCHES_PAGE(pobjects, private);
+SLAB_MATCHES_PAGE(slabs, slabs);
+SLAB_MATCHES_PAGE(pobjects, pobjects);
 SLAB_MATCHES_PAGE(page_type, page_type);
 SLAB_MATCHES_PAGE(page_refcount, refcount);
 _Static_assert(sizeof(struct slab) == sizeof(struct page), "struct slab overlays struct page");

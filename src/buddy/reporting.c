@@ -30,6 +30,7 @@ static void restore(struct zone *zone, struct page *page, bool reported)
 	const unsigned int order = page_buddy_order(page);
 
 	cds_list_del(&page->lru);
+	page_clear_buddy(page); /* it may end up inside a larger block */
 	zone->nr_isolated -= 1UL << order;
 	free_area_merge(zone, page, order, pageblock_type(page), reported);
 }
@@ -48,9 +49,11 @@ static unsigned int isolate_batch(struct zone *zone, unsigned int order, struct 
 	unsigned int nr = 0;
 
 	for (unsigned int type = 0; type < MIGRATE_TYPES && nr < REPORTING_BATCH; type++) {
-		struct page *page, *next;
+		struct cds_list_head *pos, *next;
 
-		cds_list_for_each_entry_safe(page, next, &zone->free_area[order].free_list[type], lru) {
+		cds_list_for_each_safe(pos, next, &zone->free_area[order].free_list[type]) {
+			struct page *page = cds_list_entry(pos, struct page, lru);
+
 			if (page_flag_test(page, PG_reported))
 				continue;
 			isolate(zone, page, order);

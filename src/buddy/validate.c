@@ -41,9 +41,10 @@ static void check_lists(const struct zone *zone, unsigned long listed[], struct 
 
 		listed[order] = 0;
 		for (unsigned int type = 0; type < MIGRATE_TYPES; type++) {
-			const struct page *page;
+			struct cds_list_head *pos;
 
-			cds_list_for_each_entry(page, &area->free_list[type], lru) {
+			cds_list_for_each(pos, &area->free_list[type]) {
+				const struct page *page = cds_list_entry(pos, struct page, lru);
 				unsigned long pfn = arena_page_to_pfn(page);
 
 				if (pfn >= kmm_arena.nr_online || (pfn & ((1UL << order) - 1)) || !PageBuddy(page) ||

@@ -75,9 +75,9 @@ static inline int teardown_pages(void **state)
 static inline unsigned long blocks_listed(unsigned int order, enum migratetype type)
 {
 	unsigned long nr = 0;
-	struct page *page;
+	struct cds_list_head *pos;
 
-	cds_list_for_each_entry(page, &kmm_zone.free_area[order].free_list[type], lru)
+	cds_list_for_each(pos, &kmm_zone.free_area[order].free_list[type])
 		nr++;
 	return nr;
 }

@@ -143,7 +143,7 @@ static void a_refused_reservation_says_what_for(void **state)
 	struct arena_range other;
 
 	(void)state;
-	assert_int_equal(arena_range_reserve(&other, SIZE_MAX / 2, 4096, "a thing of the test"), -ENOMEM);
+	assert_int_equal(arena_range_reserve(&other, SIZE_MAX - (1UL << 22), 4096, "a thing of the test"), -ENOMEM);
 	assert_null(other.base);
 	assert_reported("a thing of the test");
 	assert_int_equal(capture.last_level, KMM_REPORT_ERR);

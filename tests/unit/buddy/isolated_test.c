@@ -87,21 +87,30 @@ static void free_neighbour(void)
 	assert_int_equal(kmm_zone.free_area[9].nr_free, 1); /* not merged with its buddy, which is isolated */
 }
 
-static void a_neighbour_freed_meanwhile_merges_afterwards(void **state)
+/* @upper: the neighbour is the upper half of the pageblock, the isolated block the lower one; or the other way round. */
+static void trim_one_half_while_the_other_is_freed(bool upper)
 {
-	struct page *page;
+	struct page *halves[2];
 
-	(void)state;
 	use_all_memory();
-	page = alloc_pages(GFP_KERNEL, 9);
-	neighbour = alloc_pages(GFP_KERNEL, 9);
-	__free_pages(page, 9);
+	halves[0] = alloc_pages(GFP_KERNEL, 9);
+	halves[1] = alloc_pages(GFP_KERNEL, 9);
+	neighbour = halves[upper];
+	__free_pages(halves[!upper], 9);
 	in_the_moment = free_neighbour;
 	assert_int_equal(buddy_trim(), PAGE_SIZE << 9);
 	assert_null(in_the_moment);
 	assert_int_equal(kmm_zone.free_area[10].nr_free, 1);
 	kmm_validate_pages();
 	assert_int_equal(buddy_trim(), PAGEBLOCK_SIZE); /* the half that was freed meanwhile has memory */
+	assert_silent();
+}
+
+static void a_neighbour_freed_meanwhile_merges_afterwards(void **state)
+{
+	(void)state;
+	trim_one_half_while_the_other_is_freed(true);
+	trim_one_half_while_the_other_is_freed(false);
 }
 
 static int child_status;

@@ -15,16 +15,12 @@
  *            +------- reset for test -------+-------------+
  */
 #include <errno.h>
-#include <string.h>
 
 #include "arch/arch.h"
 #include "base/boot.h"
 #include "base/fork.h"
 #include "base/lock.h"
 #include "base/report.h"
-
-/* The fields of the first version of struct kmm_config: a caller that leaves size at 0 has at least these. */
-#define CONFIG_SIZE_FIRST (offsetof(struct kmm_config, report_arg) + sizeof(void *))
 
 static struct kmm_lock boot_lock = KMM_LOCK_INIT(KMM_RANK_BOOT, "boot lock");
 static int state = KMM_COLD;
@@ -56,6 +52,9 @@ static int start_locked(const struct kmm_config *config)
 	in_transition = true;
 	err = kmm_start_rooms(config);
 	in_transition = false;
+	if (err)
+		kmm_nr_cpu_ids = 1;
+	cpu_id_refresh(); /* guessed among one CPU until now */
 	mapped = !err;
 	state_set(err ? KMM_COLD : KMM_RUNNING);
 	return err;
@@ -170,46 +169,15 @@ void kmm_boot_fork_child(void)
 	kmm_lock_reset(&boot_lock);
 }
 
-/*
- * Takes a caller's struct of any version: fields it does not have are 0, and fields we do not have must be 0, because
- * we could not do what they ask. 0 or -EINVAL.
- */
-static int config_copy(struct kmm_config *copy, const struct kmm_config *config)
+KMM_API int kmm_init(const struct kmm_config *config)
 {
-	size_t size = config->size ? config->size : CONFIG_SIZE_FIRST, i;
-	const unsigned char *bytes = (const unsigned char *)config;
+	int saved_errno = errno, err = kmm_boot_start(config);
 
-	if (size < CONFIG_SIZE_FIRST) {
-		kmm_report(KMM_REPORT_ERR, "libkmm: struct kmm_config of %zu bytes is too small\n", size);
-		return -EINVAL;
-	}
-	for (i = sizeof(*copy); i < size; i++) {
-		if (bytes[i]) {
-			kmm_report(KMM_REPORT_ERR, "libkmm: struct kmm_config has fields of a newer version\n");
-			return -EINVAL;
-		}
-	}
-	memcpy(copy, config, min_of(size, sizeof(*copy)));
-	copy->size = sizeof(*copy);
-	return 0;
-}
-
-int kmm_init(const struct kmm_config *config)
-{
-	struct kmm_config copy;
-	int saved_errno = errno, err;
-
-	if (config) {
-		err = config_copy(&copy, config);
-		if (err)
-			return err;
-	}
-	err = kmm_boot_start(config ? &copy : NULL);
 	errno = saved_errno;
 	return err;
 }
 
-void kmm_exit(void)
+KMM_API void kmm_exit(void)
 {
 	int saved_errno = errno;
 

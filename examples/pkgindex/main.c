@@ -35,9 +35,8 @@ static atomic_bool out_of_memory, damaged;
 static void parse_range(struct text *range, struct parse_error *error)
 {
 	struct record record;
-	enum parse_result result;
 
-	while ((result = parse_record(range, &record, error)) == PARSE_RECORD) {
+	while (parse_record(range, &record, error) == PARSE_RECORD) {
 		const int err = index_add(&record, error);
 
 		if (err && !error->where) /* no memory: nobody needs to go on */

@@ -18,12 +18,13 @@ trap 'rm -f "$listing"' EXIT
 
 "$objdump" -d --no-show-raw-insn "$probes" >"$listing"
 
-# The instructions of one function in one line, each followed by ";".
+# The instructions of one function in one line, each followed by ";". LLVM's objdump gives a prefix a line of its own.
 code_of() {
 	awk -v name="<$1>:" '
 		/^[0-9a-f]+ </ { inside = ($2 == name); next }
 		inside && /^ *[0-9a-f]+:/ {
-			sub(/^ *[0-9a-f]+:[ \t]*/, ""); gsub(/[ \t]+/, " "); sub(/ +$/, ""); printf "%s;", $0
+			sub(/^ *[0-9a-f]+:[ \t]*/, ""); gsub(/[ \t]+/, " "); sub(/ +$/, "")
+			printf "%s%s", $0, /^(lock|rep)$/ ? " " : ";"
 		}' "$listing"
 }
 
@@ -61,7 +62,8 @@ wants_retry() {
 		!inside { next }
 		$2 == "ldrexd" { load = $1; sub(/:/, "", load) }
 		$2 == "strexd" { stored = 1 }
-		stored && $2 ~ /^b(eq|ne|hi|ls|cs|cc)$/ && value($3) <= value(load) { found = 1 }
+		{ target = $3; sub(/^0x/, "", target) }
+		stored && $2 ~ /^b(eq|ne|hi|ls|cs|cc)$/ && value(target) <= value(load) { found = 1 }
 		END { exit !found }' "$listing" || complain "$1" "no way back after a failed store-exclusive" "$(code_of "$1")"
 }
 

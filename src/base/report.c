@@ -30,15 +30,15 @@ static void (*bug_handler)(void);
 
 static __thread bool inside_report;
 
-/* Formats into @text; a report that is too long keeps its beginning and says that it was cut. */
-static size_t format_report(char *text, size_t size, const char *fmt, va_list args) KMM_PRINTF(3, 0);
-static size_t format_report(char *text, size_t size, const char *fmt, va_list args)
+/* Bytes of a text that vsnprintf() says has @len: one that is too long keeps its beginning and says that it was cut. */
+static size_t cut_text(char *text, size_t size, int len)
 {
-	static const char cut[] = "...\n";
-	int len = vsnprintf(text, size, fmt, args);
+	static const char bad[] = "libkmm: a report that cannot be formatted\n", cut[] = "...\n";
 
-	if (len < 0)
-		len = snprintf(text, size, "libkmm: report \"%.80s\" cannot be formatted\n", fmt);
+	if (len < 0) {
+		memcpy(text, bad, sizeof(bad));
+		return sizeof(bad) - 1;
+	}
 	if ((size_t)len < size)
 		return (size_t)len;
 	memcpy(text + size - sizeof(cut), cut, sizeof(cut));
@@ -61,44 +61,36 @@ static void write_stderr(const char *text, size_t len)
 	}
 }
 
-static void report_nested(const char *fmt, va_list args) KMM_PRINTF(1, 0);
-static void report_nested(const char *fmt, va_list args)
-{
-	char text[256];
-
-	write_stderr(text, format_report(text, sizeof(text), fmt, args));
-}
-
-static void report_one(enum kmm_report_level level, const char *fmt, va_list args) KMM_PRINTF(2, 0);
-static void report_one(enum kmm_report_level level, const char *fmt, va_list args)
-{
-	size_t len;
-
-	kmm_lock(&report_lock);
-	inside_report = true;
-	len = format_report(report_text, sizeof(report_text), fmt, args);
-	if (report_callback)
-		report_callback(level, report_text, report_callback_arg);
-	else
-		write_stderr(report_text, len);
-	inside_report = false;
-	kmm_unlock(&report_lock);
-}
-
 void kmm_report(enum kmm_report_level level, const char *fmt, ...)
 {
 	int saved_errno = errno, cancel_state;
+	char nested_text[256], *text = report_text;
+	size_t size = sizeof(report_text), len;
+	bool nested = inside_report;
 	void (*handler)(void);
 	va_list args;
 
 	/* write() is a place where a thread can be cancelled; not with the lock held. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	if (nested) {
+		text = nested_text;
+		size = sizeof(nested_text);
+	} else {
+		kmm_lock(&report_lock);
+		inside_report = true;
+	}
 	va_start(args, fmt);
-	if (inside_report)
-		report_nested(fmt, args);
-	else
-		report_one(level, fmt, args);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the analyzer overlooks the va_start() before it */
+	len = cut_text(text, size, vsnprintf(text, size, fmt, args));
 	va_end(args);
+	if (report_callback && !nested)
+		report_callback(level, text, report_callback_arg);
+	else
+		write_stderr(text, len);
+	if (!nested) {
+		inside_report = false;
+		kmm_unlock(&report_lock);
+	}
 	pthread_setcancelstate(cancel_state, NULL);
 	errno = saved_errno;
 

@@ -11,6 +11,7 @@
 
 #include <kmm/init.h>
 
+#include "base/atomic.h"
 #include "base/compiler.h"
 
 /* Longest report, bytes; a longer one is cut. */
@@ -41,13 +42,13 @@ void kmm_report_fork_child(void);
 	})
 
 /* Reports the first time only. */
-#define KMM_WARN_ONCE(cond, fmt, ...)                                                                      \
-	({                                                                                                 \
-		static int warned_once_;                                                                   \
-		int warn_once_cond_ = !!(cond);                                                            \
-		if (unlikely(warn_once_cond_) && !__atomic_exchange_n(&warned_once_, 1, __ATOMIC_RELAXED)) \
-			kmm_report(KMM_REPORT_WARN, "WARNING: %s: " fmt "\n", __func__, ##__VA_ARGS__);    \
-		unlikely(warn_once_cond_);                                                                 \
+#define KMM_WARN_ONCE(cond, fmt, ...)                                                                   \
+	({                                                                                              \
+		static bool warned_once_;                                                               \
+		int warn_once_cond_ = !!(cond);                                                         \
+		if (unlikely(warn_once_cond_) && atomic_first_time(&warned_once_))                      \
+			kmm_report(KMM_REPORT_WARN, "WARNING: %s: " fmt "\n", __func__, ##__VA_ARGS__); \
+		unlikely(warn_once_cond_);                                                              \
 	})
 
 /* What we believe. Level 1 and up: checked, and a failure is a BUG. Level 0: not evaluated. */

@@ -164,10 +164,7 @@ static void FORM(bit_searches_agree_with_a_scan_and_stay_inside_the_map)(void **
 	for (round = 0; round < 64; round++) {
 		density = round % 8; /* words of few bits, of many, all zero, all one */
 		for (i = 0; i < WORDS; i++) {
-			map[i] = (unsigned long)test_random_next(&random);
-			if (density & 1)
-				map[i] &= (unsigned long)test_random_next(&random) &
-					  (unsigned long)test_random_next(&random);
+			map[i] = test_random_sparse(&random, density & 1 ? 3 : 1);
 			if (density & 2)
 				map[i] = ~map[i];
 			if (density >= 4 && i % 2)

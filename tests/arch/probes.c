@@ -39,10 +39,10 @@ unsigned long probe_acquire(const unsigned long *p)
 	return smp_load_acquire(p);
 }
 
-void probe_release(unsigned long *p, unsigned long v);
-void probe_release(unsigned long *p, unsigned long v)
+void probe_release(kmm_dword *p, unsigned long v);
+void probe_release(kmm_dword *p, unsigned long v)
 {
-	smp_store_release(p, v);
+	smp_store_release(&p->lo, v);
 }
 
 unsigned long probe_read_once(const unsigned long *p);

@@ -20,6 +20,16 @@ static inline uint64_t test_random_next(struct test_random *random)
 	return z ^ (z >> 31);
 }
 
+/* A word in which each bit is set with a chance of 1 in 2^@halvings. */
+static inline unsigned long test_random_sparse(struct test_random *random, unsigned int halvings)
+{
+	unsigned long word = ~0UL;
+
+	while (halvings--)
+		word &= (unsigned long)test_random_next(random);
+	return word;
+}
+
 /* 0 <= result < @limit. */
 static inline unsigned long test_random_below(struct test_random *random, unsigned long limit)
 {

@@ -112,8 +112,7 @@ static void zero_area_is_the_first_that_fits_and_is_aligned(void **state)
 	(void)state;
 	for (unsigned int round = 0; round < 20000; round++) {
 		for (i = 0; i < NR_WORDS; i++)
-			map[i] = (unsigned long)(test_random_next(&random) & test_random_next(&random) &
-						 test_random_next(&random));
+			map[i] = test_random_sparse(&random, 3);
 		size = 1 + test_random_below(&random, NR_BITS);
 		start = test_random_below(&random, size + 2);
 		nr = 1 + test_random_below(&random, 24);

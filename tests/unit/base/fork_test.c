@@ -269,7 +269,7 @@ static void fork_under_a_lock_of_the_library_is_a_bug(void **state)
 static int fork_again(void)
 {
 	memset(calls, 0, sizeof(calls));
-	return in_child(compare_calls_of_child) || strcmp(calls, "OIio");
+	return in_child(compare_calls_of_child) || strcmp(calls, "OIio") != 0;
 }
 
 static void child_can_fork_too(void **state)

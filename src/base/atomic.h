@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * atomic.h - the few read-modify-write operations on one word that rooms need beside locks.
+ *
+ * Owns:   nothing: each works on a word of the caller's. The order is in the name; plain loads and stores of such words
+ *         are READ_ONCE(), WRITE_ONCE(), smp_load_acquire() and smp_store_release() of arch.h.
+ * Source: include/linux/atomic.h, Linux 6.1 (the idea; words here are plain integers, as this_cpu operations take them).
+ */
+#ifndef KMM_BASE_ATOMIC_H
+#define KMM_BASE_ATOMIC_H
+
+#include <stdbool.h>
+
+#include "arch/arch.h"
+
+/* Statistics: nothing is ordered by them. The value is the new one. */
+#define atomic_add_relaxed(p, nr) __atomic_add_fetch(p, nr, __ATOMIC_RELAXED)
+#define atomic_sub_relaxed(p, nr) __atomic_sub_fetch(p, nr, __ATOMIC_RELAXED)
+
+/* Stores @v and returns true if the word is *@old; else puts the word found into *@old. Never fails without cause.
+ * Success: ACQUIRE and RELEASE; failure: RELAXED. */
+#define atomic_cmpxchg_acq_rel(p, old, v) \
+	__atomic_compare_exchange_n(p, old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
+
+/* True for the first caller with this flag, which starts as false. Orders nothing. */
+#define atomic_first_time(flag) (!READ_ONCE(*(flag)) && !__atomic_exchange_n(flag, true, __ATOMIC_RELAXED))
+
+#endif /* KMM_BASE_ATOMIC_H */

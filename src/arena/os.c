@@ -63,12 +63,14 @@ static int advise_memory(void *addr, size_t size, int advice)
 	return madvise(addr, size, advice) ? -EINVAL : 0;
 }
 
-size_t os_page_size(void)
+static size_t page_size_override; /* 0: none */
+
+static size_t system_page_size(void)
 {
-	static size_t cached; /* the same value whoever stores it */
+	static size_t cached; /* every thread would store the same */
 	size_t size = READ_ONCE(cached);
 
-	if (!size) {
+	if (unlikely(!size)) {
 		long value = sysconf(_SC_PAGESIZE);
 
 		size = value > 0 ? (size_t)value : 4096;
@@ -77,11 +79,23 @@ size_t os_page_size(void)
 	return size;
 }
 
+size_t os_page_size(void)
+{
+	size_t size = READ_ONCE(page_size_override);
+
+	return likely(!size) ? system_page_size() : size;
+}
+
+void os_page_size_override(size_t size)
+{
+	WRITE_ONCE(page_size_override, size);
+}
+
 size_t os_memory_size(void)
 {
 	const int saved = errno;
 	const long pages = sysconf(_SC_PHYS_PAGES);
-	uint64_t size = pages > 0 ? (uint64_t)pages * os_page_size() : UINT64_C(1) << 30;
+	uint64_t size = pages > 0 ? (uint64_t)pages * system_page_size() : UINT64_C(1) << 30;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
@@ -93,7 +107,7 @@ size_t os_memory_size(void)
 void *os_reserve(size_t size, size_t align)
 {
 	const int saved = errno;
-	const size_t spare = align > os_page_size() ? align - os_page_size() : 0;
+	const size_t spare = align > system_page_size() ? align - system_page_size() : 0;
 	char *start, *aligned, *end;
 
 	if (size + spare < size)

@@ -95,7 +95,7 @@ void zone_free_block(struct zone *zone, struct page *page, unsigned int order);
 /* False: a page of it was bad; the block has been taken out of use. */
 bool prep_new_block(struct zone *zone, struct page *page, unsigned int order, gfp_t gfp, bool zeroed);
 bool prep_free_block(struct zone *zone, struct page *page, unsigned int order);
-/* Why @page is no block of @order in use that may be freed, in words; NULL when it is one. */
+/* Why @page is no block of @order that may be freed, in words, when page_may_be_freed() or what precedes it said no. */
 const char *page_free_refused(const struct page *page, unsigned int order);
 
 /* page_report.c: the kernel's words. */

@@ -19,34 +19,27 @@ void zone_free_block(struct zone *zone, struct page *page, unsigned int order)
 }
 
 /* After the end every free is ignored: the array reads as zeros by then. */
-static noinline void refuse_free(const struct page *page, const char *reason)
+static noinline void refuse_free(const struct page *page, unsigned int order)
 {
 	if (kmm_boot_state() != KMM_DEAD)
-		bad_page(page, reason);
+		bad_page(page, page_free_refused(page, order));
 }
 
 void __free_pages(struct page *page, unsigned int order)
 {
-	const char *refused;
+	enum page_ref_result ref;
 
 	if (KMM_CONFIG_CHECK)
 		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
-	refused = page_free_refused(page, order);
-	if (unlikely(refused)) {
-		refuse_free(page, refused);
+	if (unlikely(order >= MAX_ORDER || !page_exists(page) || !page_may_be_freed(page, order))) {
+		refuse_free(page, order);
 		return;
 	}
-	switch (page_ref_put(page)) {
-	case PAGE_REF_LAST:
-		if (likely(prep_free_block(&kmm_zone, page, order)))
-			zone_free_block(&kmm_zone, page, order);
-		break;
-	case PAGE_REF_NONE: /* another thread freed it in between */
-		refuse_free(page, "zero _refcount");
-		break;
-	case PAGE_REF_LEFT:
-		break;
-	}
+	ref = page_ref_put(page);
+	if (unlikely(ref == PAGE_REF_NONE)) /* another thread freed it in between */
+		refuse_free(page, order);
+	if (likely(ref == PAGE_REF_LAST) && likely(prep_free_block(&kmm_zone, page, order)))
+		zone_free_block(&kmm_zone, page, order);
 }
 
 void free_pages(unsigned long addr, unsigned int order)

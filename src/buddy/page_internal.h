@@ -34,6 +34,29 @@ static inline unsigned int page_buddy_order(const struct page *page)
 	return (unsigned int)READ_ONCE(page->private);
 }
 
+/* Is @page the first page of a block of @order in use that may be freed? It must be a page of the arena. */
+static inline bool page_may_be_freed(const struct page *page, unsigned int order)
+{
+	const unsigned long flags = READ_ONCE(page->flags) & (PAGE_FLAGS_CHECK_AT_FREE | PAGE_ORDER_MASK);
+
+	return flags == (unsigned long)order << PAGE_ORDER_SHIFT && !PageTail(page) && page_count(page) > 0;
+}
+
+/* Is @page an element of the array? Any value may be asked for. */
+static inline bool page_exists(const struct page *page)
+{
+	const unsigned long index = (unsigned long)page - (unsigned long)kmm_arena.mem_map;
+
+	return index < smp_load_acquire(&kmm_arena.nr_online) * sizeof(*page) && index % sizeof(*page) == 0;
+}
+
+/* Nothing of an owner is left on it. @flags: those that must not be set. */
+static inline bool page_is_unused(const struct page *page, unsigned long flags)
+{
+	return !((unsigned int)(page->mapcount - PAGE_TYPE_NONE) | (unsigned int)page_count(page) |
+		 (page->flags & flags) | (unsigned long)page->slab_cache);
+}
+
 /* The order that the block was handed out with. */
 static inline unsigned int page_alloc_order(const struct page *page)
 {

@@ -135,13 +135,6 @@ static void add_page(struct text *text, const struct page *page)
 			 (i + 1) % (32 / sizeof(long)) ? "" : "\n");
 }
 
-static bool page_exists(const struct page *page)
-{
-	const unsigned long index = (unsigned long)page - (unsigned long)kmm_arena.mem_map;
-
-	return index < smp_load_acquire(&kmm_arena.nr_online) * sizeof(*page) && index % sizeof(*page) == 0;
-}
-
 void bad_page(const struct page *page, const char *reason)
 {
 	char name[17], buf[KMM_REPORT_MAX / 2];

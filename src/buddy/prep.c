@@ -27,13 +27,6 @@ static const char *unused_page_reason(const struct page *page, unsigned long fla
 	return NULL;
 }
 
-/* The same in one test, for every page that is as it should be. */
-static inline bool page_is_unused(const struct page *page, unsigned long flags)
-{
-	return likely(!((unsigned int)(page->mapcount - PAGE_TYPE_NONE) | (unsigned int)page_count(page) |
-			(page->flags & flags) | (unsigned long)page->slab_cache));
-}
-
 /* Takes a whole block out of use: its pages belong to nobody from now on. */
 static noinline void retire_block(struct zone *zone, struct page *page, unsigned int order)
 {
@@ -49,6 +42,15 @@ static noinline void retire_block(struct zone *zone, struct page *page, unsigned
 	kmm_unlock(&zone->lock);
 }
 
+/* @bad is a page of the block. */
+static noinline bool refuse_block(struct zone *zone, struct page *page, unsigned int order, const struct page *bad,
+				  const char *reason)
+{
+	bad_page(bad, reason);
+	retire_block(zone, page, order);
+	return false;
+}
+
 static void prep_compound(struct page *head, unsigned int order)
 {
 	head->flags |= 1UL << PG_head;
@@ -60,11 +62,8 @@ static void prep_compound(struct page *head, unsigned int order)
 bool prep_new_block(struct zone *zone, struct page *page, unsigned int order, gfp_t gfp, bool zeroed)
 {
 	for (struct page *p = page; p < page + (1UL << order); p++) {
-		if (unlikely(!page_is_unused(p, PAGE_FLAGS_CHECK_AT_PREP))) {
-			bad_page(p, unused_page_reason(p, PAGE_FLAGS_CHECK_AT_PREP));
-			retire_block(zone, page, order);
-			return false;
-		}
+		if (unlikely(!page_is_unused(p, PAGE_FLAGS_CHECK_AT_PREP)))
+			return refuse_block(zone, page, order, p, unused_page_reason(p, PAGE_FLAGS_CHECK_AT_PREP));
 	}
 	page->flags = (unsigned long)order << PAGE_ORDER_SHIFT;
 	if (order && (gfp & __GFP_COMP))
@@ -77,20 +76,13 @@ bool prep_new_block(struct zone *zone, struct page *page, unsigned int order, gf
 
 const char *page_free_refused(const struct page *page, unsigned int order)
 {
-	const unsigned long index = (unsigned long)page - (unsigned long)kmm_arena.mem_map;
-	unsigned long flags;
-
-	if (unlikely(order >= MAX_ORDER))
+	if (order >= MAX_ORDER)
 		return "order out of range";
-	if (unlikely(index >= smp_load_acquire(&kmm_arena.nr_online) * sizeof(*page) || index % sizeof(*page)))
+	if (!page_exists(page))
 		return "no page of the arena";
-	flags = READ_ONCE(page->flags);
-	if (likely((flags & (PAGE_FLAGS_CHECK_AT_FREE | PAGE_ORDER_MASK)) == (unsigned long)order << PAGE_ORDER_SHIFT &&
-		   !PageTail(page) && page_count(page) > 0))
-		return NULL;
 	if (PageTail(page))
 		return "tail page";
-	if (flags & PAGE_FLAGS_CHECK_AT_FREE)
+	if (READ_ONCE(page->flags) & PAGE_FLAGS_CHECK_AT_FREE)
 		return "PAGE_FLAGS_CHECK_AT_FREE flag(s) set";
 	if (PageBuddy(page))
 		return "nonzero mapcount";
@@ -99,36 +91,41 @@ const char *page_free_refused(const struct page *page, unsigned int order)
 	return "wrong order";
 }
 
-/* What is wrong with the @i-th page of a block whose last reference is gone; NULL when nothing is. */
-static const char *freed_page_reason(const struct page *page, unsigned long i, bool compound)
+/* Unties the pages behind the first one. Returns the first that is not as it should be, NULL if all are. */
+static const struct page *prep_free_tails(struct page *head, unsigned int order, const char **reason)
 {
-	const struct page *p = page + i;
-	unsigned long link = i ? READ_ONCE(p->compound_head) : 0;
+	const bool compound = page_flag_test(head, PG_head);
+	const unsigned long link = compound ? (unsigned long)head + 1 : 0;
 
-	if (i && (compound ? link != (unsigned long)page + 1 : link & 1))
-		return "compound_head not consistent";
-	return unused_page_reason(p, PAGE_FLAGS_CHECK_AT_FREE | (i ? 1UL << PG_head : 0));
+	for (struct page *page = head + 1; page < head + (1UL << order); page++) {
+		*reason = "compound_head not consistent";
+		if (unlikely(compound ? page->compound_head != link : PageTail(page)))
+			return page;
+		*reason = unused_page_reason(page, PAGE_FLAGS_CHECK_AT_FREE | 1UL << PG_head);
+		if (unlikely(*reason))
+			return page;
+		if (page->flags)
+			page->flags = 0;
+		if (compound) {
+			page->compound_head = 0;
+			page->compound_order = 0;
+		}
+	}
+	return NULL;
 }
 
 bool prep_free_block(struct zone *zone, struct page *page, unsigned int order)
 {
-	const bool compound = page_flag_test(page, PG_head);
+	const struct page *bad;
+	const char *reason;
 
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		const char *reason = NULL;
-
-		if (unlikely(i || !page_is_unused(page, PAGE_FLAGS_CHECK_AT_FREE)))
-			reason = freed_page_reason(page, i, compound);
-		if (unlikely(reason)) {
-			bad_page(page + i, reason);
-			retire_block(zone, page, order);
-			return false;
-		}
-		if (i && compound) {
-			page[i].compound_head = 0;
-			page[i].compound_order = 0;
-		}
-		page[i].flags = 0;
+	if (unlikely(!page_is_unused(page, PAGE_FLAGS_CHECK_AT_FREE)))
+		return refuse_block(zone, page, order, page, unused_page_reason(page, PAGE_FLAGS_CHECK_AT_FREE));
+	if (order) {
+		bad = prep_free_tails(page, order, &reason);
+		if (unlikely(bad))
+			return refuse_block(zone, page, order, bad, reason);
 	}
+	page->flags = 0;
 	return true;
 }

@@ -47,6 +47,7 @@ static int teardown(void **state)
 	struct arena_range *range = *state;
 
 	os_inject_failure(0);
+	os_page_size_override(0);
 	arena_range_release(range);
 	assert_null(range->base);
 	arena_range_release(range); /* twice is harmless */
@@ -138,6 +139,60 @@ static void a_refused_unmap_leaves_zeros(void **state)
 	}
 }
 
+/* Sixteen of our pages in one of the system's: neighbours come and go without a trace in each other. */
+static void neighbours_in_one_large_system_page(void **state)
+{
+	struct arena_range *range = *state;
+	char *const pages[2] = { range->base + 3 * PAGE_SIZE, range->base + 4 * PAGE_SIZE };
+
+	if (os_page_size() > 16 * PAGE_SIZE)
+		skip();
+	os_page_size_override(16 * PAGE_SIZE);
+	for (unsigned int keep = 0; keep < 2; keep++) {
+		for (unsigned int i = 0; i < 2; i++) {
+			assert_int_equal(arena_range_map(range, (size_t)(pages[i] - range->base), PAGE_SIZE), 0);
+			assert_int_equal(pages[i][0], 0);
+			memset(pages[i], 0x5a, PAGE_SIZE);
+		}
+		arena_range_unmap(range, 3 * PAGE_SIZE, PAGE_SIZE, keep);
+		assert_int_equal(pages[1][0], 0x5a);
+		assert_int_equal(arena_range_map(range, 3 * PAGE_SIZE, PAGE_SIZE), 0);
+		assert_int_equal(pages[0][0], 0);
+		assert_int_equal(pages[0][PAGE_SIZE - 1], 0);
+		arena_range_unmap(range, 4 * PAGE_SIZE, PAGE_SIZE, keep);
+		arena_range_unmap(range, 3 * PAGE_SIZE, PAGE_SIZE, keep);
+	}
+	/* A piece with a whole system page inside, and parts at both ends. */
+	assert_int_equal(arena_range_map(range, 8 * PAGE_SIZE, 32 * PAGE_SIZE), 0);
+	memset(range->base + 8 * PAGE_SIZE, 0x5a, 32 * PAGE_SIZE);
+	arena_range_unmap(range, 8 * PAGE_SIZE, 32 * PAGE_SIZE, false);
+	assert_true(faults(range->base + 16 * PAGE_SIZE));
+	assert_true(faults(range->base + 32 * PAGE_SIZE - 1));
+	assert_int_equal(arena_range_map(range, 8 * PAGE_SIZE, 32 * PAGE_SIZE), 0);
+	for (size_t i = 0; i < 32 * PAGE_SIZE; i++)
+		assert_int_equal(range->base[8 * PAGE_SIZE + i], 0);
+}
+
+static void a_refused_map_in_a_large_system_page_changes_nothing(void **state)
+{
+	struct arena_range *range = *state;
+
+	if (os_page_size() > 16 * PAGE_SIZE)
+		skip();
+	os_page_size_override(16 * PAGE_SIZE);
+	assert_int_equal(arena_range_map(range, 0, PAGE_SIZE), 0);
+	range->base[0] = 0x5a;
+	for (size_t nr = 1; nr < 40; nr += 19) {
+		os_inject_failure(1);
+		assert_int_equal(arena_range_map(range, PAGE_SIZE, nr * PAGE_SIZE), -ENOMEM);
+		assert_int_equal(range->base[0], 0x5a);
+	}
+	os_inject_failure(0);
+	assert_int_equal(arena_range_map(range, PAGE_SIZE, 20 * PAGE_SIZE), 0);
+	assert_int_equal(range->base[0], 0x5a);
+	assert_int_equal(range->base[20 * PAGE_SIZE], 0);
+}
+
 static void a_refused_reservation_says_what_for(void **state)
 {
 	struct arena_range other;
@@ -158,6 +213,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_piece_kept_readable_reads_as_zeros, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refused_map_maps_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refused_unmap_leaves_zeros, setup, teardown),
+		cmocka_unit_test_setup_teardown(neighbours_in_one_large_system_page, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_refused_map_in_a_large_system_page_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refused_reservation_says_what_for, setup, teardown),
 	};
 

@@ -22,6 +22,7 @@ static int teardown(void **state)
 	os_inject_failure(0);
 	arena_stop(false);
 	arena_options_reset();
+	os_page_size_override(0);
 	capture_stop();
 	return 0;
 }
@@ -216,6 +217,43 @@ static void memory_given_back_is_zero_and_counted(void **state)
 	assert_int_equal(kmm_arena.base[size], 0x5a);
 }
 
+/* Sixteen of our pages in one of the system's: only whole ones of these can be given back. */
+static void large_system_pages_are_given_back_whole(void **state)
+{
+	(void)state;
+	if (os_page_size() > 16 * PAGE_SIZE)
+		skip();
+	os_page_size_override(16 * PAGE_SIZE);
+	assert_int_equal(arena_start(SECTION_SIZE + PAGEBLOCK_SIZE), 0);
+	memset(kmm_arena.base, 0x5a, 64 * PAGE_SIZE);
+	assert_int_equal(arena_give_back(1, 15), 0);
+	assert_int_equal(arena_give_back(1, 30), 0);
+	assert_int_equal(arena_give_back(9, 7), 0);
+	assert_int_equal(kmm_arena.base[31 * PAGE_SIZE], 0x5a);
+	assert_int_equal(arena_give_back(1, 47), 32 * PAGE_SIZE);
+	assert_int_equal(kmm_arena.base[16 * PAGE_SIZE - 1], 0x5a);
+	assert_int_equal(kmm_arena.base[16 * PAGE_SIZE], 0);
+	assert_int_equal(kmm_arena.base[48 * PAGE_SIZE - 1], 0);
+	assert_int_equal(kmm_arena.base[48 * PAGE_SIZE], 0x5a);
+}
+
+/* The part of the page array of a small section is then less than a system page. */
+static void sections_come_online_with_large_system_pages(void **state)
+{
+	unsigned long pfn, nr;
+
+	(void)state;
+	if (os_page_size() > 16 * PAGE_SIZE)
+		skip();
+	os_page_size_override(16 * PAGE_SIZE);
+	assert_int_equal(arena_start(SECTION_SIZE + PAGEBLOCK_SIZE), 0);
+	assert_int_equal(arena_section_online(&pfn, &nr), 0);
+	assert_int_equal(nr, pageblock_nr_pages);
+	kmm_arena.base[SECTION_SIZE + PAGEBLOCK_SIZE - 1] = 1;
+	kmm_arena.mem_map[kmm_arena.nr_pages - 1].flags = 1;
+	kmm_arena.pageblock_flags[(kmm_arena.nr_pages >> pageblock_order) - 1] = 1;
+}
+
 static void the_end_leaves_everything_readable(void **state)
 {
 	(void)state;
@@ -271,6 +309,8 @@ int main(void)
 		TEST(huge_page_advice_never_stops_the_start),
 		TEST(addresses_and_pages_belong_together),
 		TEST(memory_given_back_is_zero_and_counted),
+		TEST(large_system_pages_are_given_back_whole),
+		TEST(sections_come_online_with_large_system_pages),
 		TEST(the_end_leaves_everything_readable),
 		TEST(a_refused_section_can_be_tried_again),
 	};

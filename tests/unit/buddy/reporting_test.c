@@ -74,6 +74,21 @@ static void blocks_of_all_orders_are_given_back(void **state)
 	assert_int_equal(blocks_listed(10, MIGRATE_UNMOVABLE), 1);
 }
 
+static int setup_large_system_pages(void **state)
+{
+	if (os_page_size() <= 16 * PAGE_SIZE)
+		os_page_size_override(16 * PAGE_SIZE);
+	return setup_one_block(state);
+}
+
+static int teardown_large_system_pages(void **state)
+{
+	int ret = teardown_pages(state);
+
+	os_page_size_override(0);
+	return ret;
+}
+
 static void a_refusal_leaves_the_block_free_and_unreported(void **state)
 {
 	struct page *page = alloc_pages(GFP_KERNEL, 10);
@@ -123,13 +138,20 @@ static void trimming_nothing_is_harmless(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_one_block, teardown_pages)
+#define LARGE(name)                                                                                               \
+	{                                                                                                         \
+#name "_in_large_system_pages", name, setup_large_system_pages, teardown_large_system_pages, NULL \
+	}
 	const struct CMUnitTest tests[] = {
 		TEST(untouched_memory_is_not_given_back),
 		TEST(what_was_used_and_freed_is_given_back_once),
 		TEST(memory_in_use_stays),
+		LARGE(memory_in_use_stays),
 		TEST(blocks_of_all_orders_are_given_back),
+		LARGE(blocks_of_all_orders_are_given_back),
 		TEST(a_refusal_leaves_the_block_free_and_unreported),
 		TEST(zeroed_pages_come_from_reported_blocks_too),
+		LARGE(zeroed_pages_come_from_reported_blocks_too),
 		TEST(trimming_nothing_is_harmless),
 	};
 

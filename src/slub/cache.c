@@ -150,9 +150,10 @@ KMM_API struct kmem_cache *kmem_cache_create(const char *name, unsigned int size
 	return s;
 }
 
-/* Slabs left after everything free was collected: each holds an object that its owner forgot. */
+/* Slabs left after everything free was collected: each holds an object that its owner forgot. Caller: slab_mutex. */
 static unsigned long shutdown_cache(struct kmem_cache *s)
 {
+	kmm_assert_held(&slab_mutex);
 	shrink_cache(s);
 	return __atomic_load_n(&get_node(s, 0)->nr_slabs, __ATOMIC_RELAXED);
 }
@@ -163,7 +164,13 @@ KMM_API void kmem_cache_destroy(struct kmem_cache *s)
 
 	if (!s || kmm_boot_state() != KMM_RUNNING)
 		return;
+	/* A trim that has collected empty slabs of this cache and not freed them yet holds the mutex: without it, its
+	 * slabs would look like slabs with objects. */
+	kmm_lock(&slab_mutex);
 	nr_slabs = shutdown_cache(s);
+	if (!nr_slabs)
+		cds_list_del(&s->list);
+	kmm_unlock(&slab_mutex);
 	if (nr_slabs) {
 		kmm_report(KMM_REPORT_WARN,
 			   "=============================================================================\n"
@@ -173,9 +180,6 @@ KMM_API void kmem_cache_destroy(struct kmem_cache *s)
 			   s->name, s->name, nr_slabs, s->name, __builtin_return_address(0));
 		return;
 	}
-	kmm_lock(&slab_mutex);
-	cds_list_del(&s->list);
-	kmm_unlock(&slab_mutex);
 	kmem_cache_release(s);
 	kfree(s->name);
 	kmem_cache_free(kmem_cache, s);

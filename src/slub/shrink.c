@@ -50,6 +50,7 @@ int shrink_cache(struct kmem_cache *s)
 	kmm_lock(&n->list_lock);
 	sort_partial_locked(n, &discard);
 	kmm_unlock(&n->list_lock);
+	KMM_RACE_POINT("shrink:collected");
 	slabs_discard(s, discard);
 	return __atomic_load_n(&n->nr_slabs, __ATOMIC_RELAXED) != 0;
 }

@@ -127,6 +127,8 @@ static const char *const kmalloc_names[KMALLOC_SHIFT_HIGH + 1] = {
 
 static int create_kmalloc_caches(void)
 {
+	struct kmem_cache *made[KMALLOC_SHIFT_HIGH + 1] = { NULL };
+
 	for (unsigned int i = 1; i <= KMALLOC_SHIFT_HIGH; i++) {
 		struct kmem_cache *s = cache_alloc(kmem_cache, GFP_NOWAIT | __GFP_ZERO);
 		int err = s ? create_boot_cache(s, kmalloc_names[i], kmalloc_class_size(i), SLAB_KMALLOC) : -ENOMEM;
@@ -135,8 +137,12 @@ static int create_kmalloc_caches(void)
 			return err;
 		s->refcount = 1;
 		cds_list_add(&s->list, &slab_caches);
-		WRITE_ONCE(kmalloc_caches[KMALLOC_NORMAL][i], s);
+		made[i] = s;
 	}
+	/* Other threads may be inside kmalloc() while we start, and look here without a lock. They find nothing, or all of a
+	 * cache that no failure takes away again. RELEASE pairs with kmalloc_class(). */
+	for (unsigned int i = 1; i <= KMALLOC_SHIFT_HIGH; i++)
+		smp_store_release(&kmalloc_caches[KMALLOC_NORMAL][i], made[i]);
 	return 0;
 }
 

@@ -36,11 +36,20 @@ unsigned int kmalloc_class_size(unsigned int index)
 	return index >= KMALLOC_SHIFT_LOW && index <= KMALLOC_SHIFT_HIGH ? 1u << index : 0;
 }
 
+/* NULL before the start. All that is read of the cache is read through this pointer, which every processor keeps in order
+ * behind the load; ThreadSanitizer does not know, so it is told more. */
+static force_inline struct kmem_cache *kmalloc_class(size_t size)
+{
+	struct kmem_cache **class = &kmalloc_caches[KMALLOC_NORMAL][kmalloc_index(size)];
+
+	return KMM_ARCH_TSAN ? smp_load_acquire(class) : READ_ONCE(*class);
+}
+
 /* The class caches do not exist: start the library and try again, or fail. */
 static noinline void *kmalloc_cold(size_t size, gfp_t gfp)
 {
 	if (kmm_boot_state() != KMM_DEAD && kmm_boot_ensure()) {
-		struct kmem_cache *s = kmalloc_caches[KMALLOC_NORMAL][kmalloc_index(size)];
+		struct kmem_cache *s = kmalloc_class(size);
 
 		if (s)
 			return cache_alloc(s, gfp);
@@ -60,7 +69,7 @@ static force_inline void *kmalloc_any(size_t size, gfp_t gfp)
 
 	if (unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE))
 		return kmalloc_odd_size(size, gfp);
-	s = READ_ONCE(kmalloc_caches[KMALLOC_NORMAL][kmalloc_index(size)]);
+	s = kmalloc_class(size);
 	if (unlikely(!s))
 		return kmalloc_cold(size, gfp);
 	return cache_alloc(s, gfp);

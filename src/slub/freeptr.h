@@ -20,7 +20,7 @@ static inline void *freeptr_get(const struct kmem_cache *s, const void *object)
 }
 
 /* As freeptr_get(), but @object may be in use by now. */
-#if defined(__SANITIZE_THREAD__)
+#if KMM_ARCH_TSAN
 /* The race is the point (see Rules); it is hidden from ThreadSanitizer here and nowhere else. */
 __attribute__((no_sanitize("thread"), __noinline__))
 #endif

@@ -206,8 +206,9 @@ static void eight_threads_hand_objects_over_and_lose_none(void **state)
 		caches[i] = kmem_cache_create("stress", sizes[i], 0, 0, NULL);
 		assert_non_null(caches[i]);
 	}
-	for (unsigned int i = 0; i < NR_THREADS; i++) {
+	for (unsigned int i = 0; i < NR_THREADS; i++)
 		pthread_mutex_init(&mailboxes[i].lock, NULL);
+	for (unsigned int i = 0; i < NR_THREADS; i++) {
 		workers[i] = (struct worker){ .number = i, .random = seed * 1000003 + i + 1 };
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 	}

@@ -20,6 +20,7 @@
 #include "base/report.h"
 #include "buddy/buddy.h"
 #include "percpu/percpu.h"
+#include "slub/layout.h"
 #include "slub/slub.h"
 
 #if __SIZEOF_POINTER__ == 8

@@ -26,7 +26,7 @@ struct slab_word {
 
 static inline unsigned long slab_word_counters(struct slab_word w)
 {
-	return (unsigned long)(w.inuse | w.objects << 16 | (unsigned int)w.frozen << 31);
+	return (unsigned long)(w.inuse | w.objects << 16 | (w.frozen ? 1U << 31 : 0U));
 }
 
 static inline struct slab_word slab_word_unpack(void *freelist, unsigned long counters)

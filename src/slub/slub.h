@@ -9,10 +9,6 @@
 
 #include <kmm/slab.h>
 
-#include "base/options.h"
-
-extern const struct kmm_param slub_params[]; /* slub_min_order=, slub_max_order=, slub_min_objects= */
-
 /* Takes from memblock what SLUB needs beside its own caches: the CPU locks. Before buddy_start(). 0 or -ENOMEM. */
 int slub_reserve(void);
 /* From slab_state DOWN to UP; the last step of the start makes it FULL. 0 or -ENOMEM. */

@@ -130,7 +130,8 @@ struct kmem_cache_cpu {
 	struct slab *partial; /* frozen slabs with free objects; L[X] */
 };
 _Static_assert(sizeof(struct kmem_cache_cpu) == 4 * sizeof(void *), "16 bytes on 32-bit");
-_Static_assert(offsetof(struct kmem_cache_cpu, word.hi) == offsetof(struct kmem_cache_cpu, tid), "tid is the high word");
+_Static_assert(offsetof(struct kmem_cache_cpu, word.hi) == offsetof(struct kmem_cache_cpu, tid),
+	       "tid is the high word");
 
 /* Order of a slab's pages and the objects in it, in one number: order << OO_SHIFT | objects. */
 struct kmem_cache_order_objects {
@@ -155,8 +156,8 @@ struct kmem_cache {
 	uint64_t size_inverse;    /* 2^64 / size, rounded up: tells multiples of size, see object_start_ok() */
 	void (*ctor)(void *object);
 
-	unsigned long min_partial; /* slabs */
-	unsigned int cpu_partial;  /* objects to keep on a CPU's partial list, about; 0: no such lists */
+	unsigned long min_partial;           /* slabs */
+	unsigned int cpu_partial;            /* objects to keep on a CPU's partial list, about; 0: no such lists */
 	struct kmem_cache_order_objects oo;  /* what a slab should be */
 	struct kmem_cache_order_objects min; /* what it is when memory is short */
 	gfp_t allocflags;                    /* added to every request for a slab's pages */

@@ -41,8 +41,8 @@ static void cache_line(char *line, struct kmem_cache *s)
 	/* The counts are taken one after another while others allocate and free. */
 	nr_free = min_of(nr_free, nr_objs);
 	snprintf(line, SLABINFO_LINE,
-		 "%-17.128s %6lu %6lu %6u %4u %4d : tunables %4u %4u %4u : slabdata %6lu %6lu %6lu\n", s->name,
-		 nr_objs - nr_free, nr_objs, s->size, oo_objects(s->oo), 1 << oo_order(s->oo), 0, 0, 0, nr_slabs,
+		 "%-17.128s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6lu\n", s->name,
+		 nr_objs - nr_free, nr_objs, s->size, oo_objects(s->oo), 1U << oo_order(s->oo), 0U, 0U, 0U, nr_slabs,
 		 nr_slabs, 0UL);
 }
 

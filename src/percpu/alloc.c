@@ -129,6 +129,9 @@ static const char *populate_area(const struct pcpu_request *req, const struct pc
 {
 	int first = area->off / PCPU_BITMAP_BLOCK_BITS, last = (area->off + req->bits - 1) / PCPU_BITMAP_BLOCK_BITS;
 
+	if (likely(find_next_zero_bit(area->chunk->map.populated, (unsigned long)last + 1, (unsigned long)first) >
+		   (unsigned long)last))
+		return NULL;
 	if (pcpu_populate_pages(area->chunk, first, last + 1, req->gfp)) {
 		undo_area(area);
 		return "failed to populate";
@@ -177,7 +180,6 @@ static void __percpu *pcpu_alloc(size_t size, size_t align, bool reserved, gfp_t
 		KMM_WARN(!(gfp & __GFP_NOWARN), "illegal size (%zu) or align (%zu) for percpu allocation", size, align);
 		return NULL;
 	}
-	cpu_id_refresh();
 
 	if (!req.atomic)
 		kmm_lock(&pcpu_alloc_mutex);

@@ -31,6 +31,27 @@ static inline unsigned long *block_words(const struct pcpu_map *map, int index)
 	return map->alloc + (unsigned int)(index * BLOCK_BITS) / BITS_PER_LONG;
 }
 
+/* bitmap_set() and bitmap_clear() for runs that mostly lie in one word. */
+static inline void set_run(unsigned long *map, int start, int nr)
+{
+	unsigned int bit = (unsigned int)start % BITS_PER_LONG;
+
+	if (likely(bit + (unsigned int)nr < BITS_PER_LONG))
+		map[(unsigned int)start / BITS_PER_LONG] |= ((1UL << nr) - 1) << bit;
+	else
+		bitmap_set(map, (unsigned long)start, (unsigned long)nr);
+}
+
+static inline void clear_run(unsigned long *map, int start, int nr)
+{
+	unsigned int bit = (unsigned int)start % BITS_PER_LONG;
+
+	if (likely(bit + (unsigned int)nr < BITS_PER_LONG))
+		map[(unsigned int)start / BITS_PER_LONG] &= ~(((1UL << nr) - 1) << bit);
+	else
+		bitmap_clear(map, (unsigned long)start, (unsigned long)nr);
+}
+
 static inline bool overlap(int a_start, int a_len, int b_start, int b_len)
 {
 	return a_len && a_start < b_start + b_len && b_start < a_start + a_len;
@@ -133,26 +154,41 @@ static void note_grown_run(struct pcpu_block_md *md, int start, int end)
 	}
 }
 
-/* The contig run of a block was hit: find the longest again. first_free and left_free are up to date. */
+/*
+ * The contig run was hit, everything else in @md is up to date: what is known without a look becomes the contig run.
+ * Returns where the scan for longer ones starts. Nothing is left to scan where all that is free lies at the end, as in
+ * a block that is filled from its start.
+ */
+static int forget_contig(struct pcpu_block_md *md)
+{
+	md->contig_hint = 0;
+	if (md->first_free == md->nr_bits - md->right_free) {
+		md->contig_hint = md->right_free;
+		md->contig_hint_start = md->first_free;
+		md->scan_hint = 0;
+		return md->nr_bits;
+	}
+	if (!md->scan_hint)
+		return md->first_free;
+	md->contig_hint = md->scan_hint;
+	md->contig_hint_start = md->scan_hint_start;
+	md->scan_hint = 0;
+	return md->contig_hint_start + md->contig_hint;
+}
+
+/* The contig run of a block was hit: find the longest again. */
 static void block_refresh(struct pcpu_map *map, int index)
 {
 	struct pcpu_block_md *md = &map->blocks[index];
 	const unsigned long *words = block_words(map, index);
-	int start = md->first_free, end;
+	int start = forget_contig(md), right = BLOCK_BITS - md->right_free, end;
 
-	md->contig_hint = 0;
-	if (md->scan_hint) {
-		md->contig_hint = md->scan_hint;
-		md->contig_hint_start = md->scan_hint_start;
-		md->scan_hint = 0;
-		start = md->contig_hint_start + md->contig_hint;
-	}
 	/* What is left of the block may be too short to matter. */
 	while (BLOCK_BITS - start > md->contig_hint) {
 		start = (int)find_next_zero_bit(words, BLOCK_BITS, (unsigned long)start);
 		if (start == BLOCK_BITS)
 			break;
-		end = (int)find_next_bit(words, BLOCK_BITS, (unsigned long)start);
+		end = start == right ? BLOCK_BITS : (int)find_next_bit(words, BLOCK_BITS, (unsigned long)start);
 		note_scanned_run(md, start, end);
 		start = end;
 	}
@@ -162,15 +198,8 @@ static void block_refresh(struct pcpu_map *map, int index)
 static void chunk_refresh(struct pcpu_map *map)
 {
 	struct pcpu_block_md *md = &map->chunk_md;
-	int from = md->first_free, open = -1, i;
+	int from = forget_contig(md), open = -1, i;
 
-	md->contig_hint = 0;
-	if (md->scan_hint) {
-		md->contig_hint = md->scan_hint;
-		md->contig_hint_start = md->scan_hint_start;
-		md->scan_hint = 0;
-		from = md->contig_hint_start + md->contig_hint;
-	}
 	for (i = block_of(from); i < map->nr_pages; i++) {
 		const struct pcpu_block_md *block = &map->blocks[i];
 		int base = i * BLOCK_BITS, contig = base + block->contig_hint_start;
@@ -402,11 +431,10 @@ int pcpu_find_block_fit(const struct pcpu_map *map, int bits, int align, bool po
 /* Marks a free area as taken. */
 void pcpu_take_area(struct pcpu_map *map, int off, int bits)
 {
-	bitmap_set(map->alloc, (unsigned long)off, (unsigned long)bits);
-	bitmap_set(map->bound, (unsigned long)off, 1);
-	if (bits > 1)
-		bitmap_clear(map->bound, (unsigned long)off + 1, (unsigned long)bits - 1);
-	bitmap_set(map->bound, (unsigned long)(off + bits), 1);
+	set_run(map->alloc, off, bits);
+	set_run(map->bound, off, 1);
+	clear_run(map->bound, off + 1, bits - 1);
+	set_run(map->bound, off + bits, 1);
 	map->free_bits -= bits;
 	hints_after_take(map, off, bits);
 }
@@ -463,7 +491,7 @@ void pcpu_free_area(struct pcpu_map *map, int off)
 {
 	int bits = pcpu_area_bits(map, off);
 
-	bitmap_clear(map->alloc, (unsigned long)off, (unsigned long)bits);
+	clear_run(map->alloc, off, bits);
 	map->free_bits += bits;
 	hints_after_free(map, off, bits);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * threads_test.c - many threads on simulated CPUs: no count is lost, no area is given to two.
+ * threads_test.c - many threads on simulated CPUs: no count is lost, no area is given to two, a fork finds no lock
+ * in use.
  */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "percpu/percpu_internal.h"
 #include "support/random.h"
 #include "support/threads.h"
@@ -159,6 +163,47 @@ static void no_area_has_two_owners(void **state)
 	world_expect_silence();
 }
 
+static bool stop;
+
+static void fork_or_allocate(unsigned int index, void *arg)
+{
+	unsigned int i, *failed = arg;
+	int status;
+
+	if (index) {
+		while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+			free_percpu(__alloc_percpu_gfp(64, 8, GFP_KERNEL | __GFP_NOWARN));
+			if (index == 1)
+				percpu_trim();
+		}
+		return;
+	}
+	for (i = 0; i < 20; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			/* The other threads are gone, whatever they held. */
+			void __percpu *ptr = __alloc_percpu(0x8000, 8);
+
+			free_percpu(ptr);
+			percpu_trim();
+			kmm_validate_percpu();
+			_exit(ptr ? 0 : 1);
+		}
+		*failed += pid < 0 || waitpid(pid, &status, 0) != pid || status != 0;
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+}
+
+static void a_forked_child_can_go_on_at_once(void **state)
+{
+	unsigned int failed = 0;
+
+	(void)state;
+	run_threads(3, fork_or_allocate, &failed);
+	assert_int_equal(failed, 0);
+}
+
 #define in_world(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(void)
@@ -167,6 +212,7 @@ int main(void)
 		in_world(no_count_is_lost),
 		in_world(pairs_stay_pairs),
 		in_world(no_area_has_two_owners),
+		in_world(a_forked_child_can_go_on_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

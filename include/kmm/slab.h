@@ -77,7 +77,12 @@ KMM_API void kmem_cache_destroy(struct kmem_cache *cache);
  */
 KMM_API KMM_MALLOC void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
 
-/** kmem_cache_zalloc - kmem_cache_alloc() of zeroed memory. Source: include/linux/slab.h, Linux 6.1. */
+/**
+ * kmem_cache_zalloc - kmem_cache_alloc() with __GFP_ZERO: all bytes of the object are zero.
+ * Not for a cache with a constructor, whose work would be lost: that is reported once.
+ * Ownership, context and return: as kmem_cache_alloc().
+ * Source:  kmem_cache_zalloc(), include/linux/slab.h, Linux 6.1.
+ */
 KMM_API KMM_MALLOC void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp);
 
 /**
@@ -100,7 +105,11 @@ KMM_API void kmem_cache_free(struct kmem_cache *cache, void *object);
  */
 KMM_API int kmem_cache_shrink(struct kmem_cache *cache);
 
-/** kmem_cache_size - bytes of an object, as given to kmem_cache_create(). Source: mm/slab_common.c, Linux 6.1. */
+/**
+ * kmem_cache_size - bytes of an object, as given to kmem_cache_create().
+ * Context: any, a signal handler too; takes no lock.
+ * Source:  kmem_cache_size(), mm/slab_common.c, Linux 6.1.
+ */
 KMM_API unsigned int kmem_cache_size(struct kmem_cache *cache);
 
 /**
@@ -116,18 +125,30 @@ KMM_API unsigned int kmem_cache_size(struct kmem_cache *cache);
  */
 KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1) void *kmalloc(size_t size, gfp_t gfp);
 
-/** kzalloc - kmalloc() of zeroed memory. Source: include/linux/slab.h, Linux 6.1. */
+/**
+ * kzalloc - kmalloc() of @size bytes that are all zero.
+ * Ownership, context and return: as kmalloc(). Source: kzalloc(), include/linux/slab.h, Linux 6.1.
+ */
 KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1) void *kzalloc(size_t size, gfp_t gfp);
 
-/** kmalloc_array - kmalloc() of @n elements of @size bytes; NULL when the product overflows. */
+/**
+ * kmalloc_array - kmalloc() of @n elements of @size bytes each.
+ * Ownership and context: as kmalloc(). Return: as kmalloc(); NULL also when @n * @size overflows.
+ * Source:  kmalloc_array(), include/linux/slab.h, Linux 6.1.
+ */
 KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1, 2) void *kmalloc_array(size_t n, size_t size, gfp_t gfp);
 
-/** kcalloc - kmalloc_array() of zeroed memory. Source: include/linux/slab.h, Linux 6.1. */
+/**
+ * kcalloc - kmalloc_array() of memory that is all zero.
+ * Ownership, context and return: as kmalloc_array(). Source: kcalloc(), include/linux/slab.h, Linux 6.1.
+ */
 KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1, 2) void *kcalloc(size_t n, size_t size, gfp_t gfp);
 
 /**
  * kmalloc_large - kmalloc() from whole pages, whatever the size.
- * Source: kmalloc_large(), mm/slab_common.c, Linux 6.1.
+ * @size: bytes, rounded up to a power of two of pages; the memory is aligned to that.
+ * Ownership, context and return: as kmalloc(); kfree() takes it back.
+ * Source:  kmalloc_large(), mm/slab_common.c, Linux 6.1.
  */
 KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1) void *kmalloc_large(size_t size, gfp_t gfp);
 
@@ -153,16 +174,35 @@ KMM_API KMM_MUST_CHECK KMM_ALLOC_SIZE(2) void *krealloc(const void *p, size_t si
  */
 KMM_API void kfree(const void *p);
 
-/** ksize - bytes usable in the allocation @p, at least those asked for; 0 for NULL and ZERO_SIZE_PTR. */
+/**
+ * ksize - bytes usable in an allocation, at least those asked for.
+ * @p: the start of an allocation of kmalloc(), its family or kmem_cache_alloc(); NULL or ZERO_SIZE_PTR have 0 bytes. Any
+ *     other pointer is reported and has 0 bytes too.
+ * Context: any thread, not a signal handler; takes no lock.
+ * Source:  ksize(), mm/slab_common.c, Linux 6.1.
+ */
 KMM_API size_t ksize(const void *p);
 
-/** kstrdup - a copy of the string @s, to be given to kfree(); NULL for NULL. Source: mm/util.c, Linux 6.1. */
+/**
+ * kstrdup - a copy of the string @s in kmalloc() memory.
+ * The caller owns the copy until kfree(). Context: as kmalloc().
+ * Return:  the copy; NULL when memory ran out or @s is NULL.
+ * Source:  kstrdup(), mm/util.c, Linux 6.1.
+ */
 KMM_API KMM_MALLOC char *kstrdup(const char *s, gfp_t gfp);
 
-/** kstrndup - kstrdup() of at most @max bytes, always ending in NUL. Source: mm/util.c, Linux 6.1. */
+/**
+ * kstrndup - kstrdup() of at most @max bytes of @s, and a NUL behind them.
+ * @s need not end in NUL within @max bytes. Ownership, context and return: as kstrdup().
+ * Source:  kstrndup(), mm/util.c, Linux 6.1.
+ */
 KMM_API KMM_MALLOC char *kstrndup(const char *s, size_t max, gfp_t gfp);
 
-/** kmemdup - a copy of @len bytes at @src, to be given to kfree(). Source: mm/util.c, Linux 6.1. */
+/**
+ * kmemdup - a copy of the @len bytes at @src in kmalloc() memory.
+ * The caller owns the copy until kfree(). Context and return: as kmalloc().
+ * Source:  kmemdup(), mm/util.c, Linux 6.1.
+ */
 KMM_API KMM_MALLOC KMM_ALLOC_SIZE(2) void *kmemdup(const void *src, size_t len, gfp_t gfp);
 
 KMM_END_DECLS

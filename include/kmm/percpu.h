@@ -3,8 +3,8 @@
  *
  * Owns:   the allocator's calls, the address formula, the this_cpu operations.
  *
- * A per-CPU pointer names one variable on every CPU. It is never dereferenced: per_cpu_ptr() and this_cpu_ptr() make the
- * address of an instance of it, and the this_cpu operations act on the instance of the CPU that the thread is on.
+ * A per-CPU pointer names one variable on every CPU. It is never dereferenced: per_cpu_ptr() and this_cpu_ptr() make
+ * the address of an instance of it, and the this_cpu operations act on the instance of the CPU that the thread is on.
  *
  * Which CPU that is can change at any moment, and here nothing forbids it: there is no preempt_disable() in a process.
  * So the CPU is a way to keep threads apart, never a promise that nobody else uses its instance:

@@ -7,7 +7,8 @@
  * Invariants: P2 of percpu_internal.h: between taking an area and populating it the mutex is held.
  *             A request that fails leaves chunks and pages as they were.
  * Source:     pcpu_alloc(), free_percpu(), mm/percpu.c, Linux 6.1. Differs: a bad pointer is reported and left alone;
- *             atomic is, as before Linux 6.1.120, any gfp that lacks a bit of GFP_KERNEL.
+ *             atomic is any gfp that lacks a bit of GFP_KERNEL, where later releases of 6.1 ask for
+ *             __GFP_DIRECT_RECLAIM only.
  */
 #include <string.h>
 

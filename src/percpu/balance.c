@@ -8,8 +8,8 @@
  * Between PCPU_EMPTY_POP_PAGES_LOW and _HIGH empty populated pages are what balancing by itself leaves to atomic
  * requests; a trim leaves none.
  *
- * Source:     pcpu_balance_free(), pcpu_reclaim_populated(), mm/percpu.c, Linux 6.1. Differs: a page is taken out of the
- *             map before it is taken away, so that its chunk need not be isolated meanwhile.
+ * Source:     pcpu_balance_free(), pcpu_reclaim_populated(), mm/percpu.c, Linux 6.1. Differs: a page is taken out of
+ *             the map before it is taken away, so that its chunk need not be isolated meanwhile.
  */
 #include "percpu/percpu.h"
 #include "percpu/percpu_internal.h"

@@ -358,8 +358,8 @@ static int search_start(const struct pcpu_block_md *md, int bits)
 
 /*
  * The next place at or behind *@off where @bits are sure to fit. Returns the bits to skip to get behind it, 0 for no
- * place; a search of the bitmap from the new *@off finds the area within them. A block is asked for its contig run only,
- * then for what its end and the blocks behind it make up together.
+ * place; a search of the bitmap from the new *@off finds the area within them. A block is asked for its contig run
+ * only, then for what its end and the blocks behind it make up together.
  */
 static int next_fit_region(const struct pcpu_map *map, int bits, int align, int *off)
 {

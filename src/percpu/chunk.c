@@ -62,7 +62,7 @@ void pcpu_slots_init(size_t unit_size)
 {
 	int i;
 
-	pcpu_unit_shift = (unsigned int)fls_long(unit_size) - 1;
+	pcpu_unit_shift = PAGE_SHIFT + get_order(unit_size);
 	pcpu_unit_pages = (int)(unit_size >> PAGE_SHIFT);
 	pcpu_nr_positions = PCPU_SLICE_SIZE >> pcpu_unit_shift;
 	pcpu_nr_slots = pcpu_size_to_slot_raw(unit_size) + 2;

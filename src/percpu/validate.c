@@ -2,8 +2,8 @@
  * validate.c - proves the invariants of percpu_internal.h by looking at every bit.
  *
  * Owns:   nothing.
- * Locks:  pcpu_alloc_mutex and pcpu_lock together, so that nothing changes meanwhile. The finding is reported after they
- *         are released.
+ * Locks:  pcpu_alloc_mutex and pcpu_lock together, so that nothing changes meanwhile. The finding is reported after
+ *         they are released.
  */
 #include <stdarg.h>
 #include <stdio.h>

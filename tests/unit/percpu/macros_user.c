@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * macros_user.c - every macro of <kmm/percpu.h> as a user writes it, compiled as C11, GNU C11 and C++17 without a warning.
+ * macros_user.c - every macro of <kmm/percpu.h> as a user writes it: no warning as C11, GNU C11 and C++17.
  */
 #include <kmm/percpu.h>
 

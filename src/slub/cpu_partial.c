@@ -3,6 +3,7 @@
  */
 #include "slub/cpu_partial.h"
 
+#include "slub/cpu_slab.h"
 #include "slub/node_partial.h"
 #include "slub/slab_pages.h"
 
@@ -12,6 +13,7 @@ void put_cpu_partial_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, stru
 	struct slab_word w = slab_word_read(slab);
 	struct slab *oldslab = c->partial;
 
+	cpu_slab_assert_held(c);
 	if (drain && oldslab && oldslab->pobjects > s->cpu_partial) {
 		unfreeze_partials_locked(s, c, discard);
 		oldslab = NULL;
@@ -27,6 +29,7 @@ struct slab *cpu_partial_pop_locked(struct kmem_cache_cpu *c)
 {
 	struct slab *slab = c->partial;
 
+	cpu_slab_assert_held(c);
 	if (slab)
 		WRITE_ONCE(c->partial, slab->next);
 	return slab;
@@ -37,6 +40,7 @@ void unfreeze_partials_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, st
 	struct kmem_cache_node *n = get_node(s, 0);
 	struct slab *slab = c->partial;
 
+	cpu_slab_assert_held(c);
 	if (!slab)
 		return;
 	WRITE_ONCE(c->partial, NULL);

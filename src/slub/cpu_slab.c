@@ -14,6 +14,7 @@ struct cpu_slab_taken cpu_slab_detach_locked(struct kmem_cache_cpu *c)
 	struct cpu_slab_taken taken = { .slab = READ_ONCE(c->slab) };
 	struct cpu_view v;
 
+	cpu_slab_assert_held(c);
 	/* RELEASE: whoever ACQUIREs a tid from the step below sees that the slab is gone. */
 	smp_store_release(&c->slab, NULL);
 	KMM_RACE_POINT("cpu_slab:detach:slab-gone");
@@ -29,6 +30,7 @@ void cpu_slab_install_locked(struct kmem_cache_cpu *c, struct slab *slab, void *
 {
 	struct cpu_view v;
 
+	cpu_slab_assert_held(c);
 	kmm_assert(!READ_ONCE(c->slab));
 	/* Nobody can push while there is no slab, so this fails only against a step that read before the detach and is
 	 * about to fail itself on the tid; the loop is for the rule, not for a case. */

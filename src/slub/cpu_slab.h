@@ -57,7 +57,9 @@ static inline struct cpu_view cpu_slab_snapshot(struct kmem_cache_cpu *c)
 	struct cpu_view v;
 
 	v.tid = smp_load_acquire(&c->tid);
+	KMM_RACE_POINT("cpu_slab:snapshot");
 	v.slab = READ_ONCE(c->slab);
+	KMM_RACE_POINT("cpu_slab:snapshot");
 	v.freelist = READ_ONCE(c->freelist);
 	return v;
 }
@@ -70,6 +72,13 @@ static inline bool cpu_slab_cas(struct kmem_cache_cpu *c, struct cpu_view v, voi
 
 	KMM_RACE_POINT("cpu_slab:cas");
 	return arch_cas2(&c->word, old, new);
+}
+
+/* Opens what needs L[X] of the CPU that @c belongs to: the tid says which. */
+static inline void cpu_slab_assert_held(const struct kmem_cache_cpu *c)
+{
+	if (KMM_CONFIG_CHECK)
+		kmm_assert_held(cpu_lock(tid_to_cpu(READ_ONCE(c->tid))));
 }
 
 /* A detached CPU slab: the objects on @freelist belong to @slab, which is frozen and on no list. */

@@ -21,6 +21,7 @@ static void sort_partial_locked(struct kmem_cache_node *n, struct slab **discard
 	struct cds_list_head promote[SHRINK_PROMOTE_MAX];
 	struct slab *slab, *next;
 
+	kmm_assert_held(&n->list_lock);
 	for (int i = 0; i < SHRINK_PROMOTE_MAX; i++)
 		CDS_INIT_LIST_HEAD(&promote[i]);
 	cds_list_for_each_entry_safe(slab, next, &n->partial, slab_list) {

@@ -103,9 +103,9 @@ static void destroy_waits_for_a_trim_that_frees_slabs_of_the_cache(void **state)
 	gate_stop_at("shrink:collected", 0, 1, trim, NULL);
 	assert_int_equal(get_node(doomed, 0)->nr_partial, 0);
 	other_start(destroy, doomed);
-	gate_release();
+	gate_release(&gate);
 	other_join();
-	gate_close();
+	gate_close(&gate);
 	/* No word about objects that are left. */
 	world_expect_silence();
 }
@@ -121,9 +121,9 @@ static void destroy_waits_for_a_trim_that_flushes_a_cpu_of_the_cache(void **stat
 	gate_stop_at("slab_word:cas", 0, 1, trim, NULL);
 	assert_null(cpu_slab_of(doomed, 0)->slab);
 	other_start(destroy, doomed);
-	gate_release();
+	gate_release(&gate);
 	other_join();
-	gate_close();
+	gate_close(&gate);
 	world_expect_silence();
 }
 
@@ -179,9 +179,9 @@ static void *fork_while_stopped_at(const char *point, void *(*run)(void *), void
 {
 	gate_stop_at(point, 0, 0, run, arg);
 	other_start(fork_and_live_on, NULL);
-	gate_release();
+	gate_release(&gate);
 	assert_int_equal((intptr_t)other_join(), 0);
-	return gate_close();
+	return gate_close(&gate);
 }
 
 static void a_child_lives_on_without_the_thread_that_was_popping(void **state)

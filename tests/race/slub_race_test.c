@@ -3,6 +3,8 @@
  *
  * Each test ends with the proof of all invariants and a cache that can be destroyed: no object was lost or doubled.
  */
+#include <unistd.h>
+
 #include "gate.h"
 
 #include "slub/cpu_slab.h"
@@ -375,6 +377,163 @@ static void a_thread_that_migrates_in_mid_operation_commits_on_the_old_cpu(void 
 	give((void *[]){ first, theirs }, 2);
 }
 
+static void detach_that_loses_to_a_pop_does_not_take_that_object(void **state)
+{
+	void *first = take_one(NULL), *theirs;
+
+	(void)state;
+	/* Both have read the same pair. The pop commits; the detach must notice. */
+	gate_stop_at("cpu_slab:cas", 0, 0, take_one, NULL);
+	gate_stop_victim_at(&second_gate, "cpu_slab:cas", 0, 1, flush_cpu_0, NULL);
+	theirs = gate_open();
+	gate_open_one(&second_gate);
+	assert_int_equal(slab_word_read(slab_of(first)).inuse, 2);
+	give((void *[]){ first, theirs }, 2);
+}
+
+static void detach_that_loses_to_a_push_takes_that_object_too(void **state)
+{
+	void *objects[2];
+
+	(void)state;
+	take(objects, 2);
+	gate_stop_at("cpu_slab:cas", 0, 0, give_one, objects[0]);
+	gate_stop_victim_at(&second_gate, "cpu_slab:cas", 0, 1, flush_cpu_0, NULL);
+	gate_open();
+	gate_open_one(&second_gate);
+	assert_int_equal(slab_word_read(slab_of(objects[1])).inuse, 1);
+	kmem_cache_free(cache, objects[1]);
+}
+
+/* A push that stands in the middle of reading the CPU's state, @skip reads behind the first, while another slab comes. */
+static void push_while_the_slab_is_exchanged(unsigned int skip)
+{
+	void *objects[NR], *next;
+
+	take(objects, NR);
+	gate_stop_at("cpu_slab:snapshot", skip, 0, give_one, objects[0]);
+	flush_cpu_slab(cache, 0);
+	next = take_one(NULL);
+	assert_ptr_not_equal(slab_of(next), slab_of(objects[0]));
+	gate_open();
+	/* Not onto the list of the new slab. */
+	assert_ptr_equal(slab_of(cpu_slab_of(cache, 0)->freelist), slab_of(next));
+	assert_int_equal(slab_word_read(slab_of(objects[0])).inuse, NR - 1);
+	give(objects + 1, NR - 1);
+	kmem_cache_free(cache, next);
+}
+
+static void push_that_read_the_tid_before_an_exchange_of_slabs_goes_to_its_slab(void **state)
+{
+	(void)state;
+	push_while_the_slab_is_exchanged(0);
+}
+
+static void push_that_read_the_slab_before_an_exchange_of_slabs_goes_to_its_slab(void **state)
+{
+	(void)state;
+	push_while_the_slab_is_exchanged(1);
+}
+
+/* The next tests hold a lock past the rank checks, as another thread would, and look at what does not happen. */
+static pthread_t waiter;
+
+static void wait_behind(struct kmm_lock *lock, void *(*run)(void *), void *arg)
+{
+	assert_int_equal(pthread_mutex_lock(&lock->mutex), 0);
+	assert_int_equal(pthread_create(&waiter, NULL, run, arg), 0);
+	usleep(20000);
+}
+
+static void *let_go(struct kmm_lock *lock)
+{
+	void *result;
+
+	pthread_mutex_unlock(&lock->mutex);
+	pthread_join(waiter, &result);
+	return result;
+}
+
+static void last_object_is_not_given_before_the_list_lock_is_held(void **state)
+{
+	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	void *object = take_one(NULL);
+	struct slab *slab = slab_of(object);
+
+	(void)state;
+	flush_cpu_slab(cache, 0);
+	wait_behind(list_lock, give_one, object);
+	assert_int_equal(slab_word_read(slab).inuse, 1);
+	let_go(list_lock);
+	assert_int_equal(slab_word_read(slab).inuse, 0);
+}
+
+static void full_slab_is_not_given_to_before_the_list_lock_is_held(void **state)
+{
+	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	void *objects[NR];
+	struct slab *slab;
+
+	(void)state;
+	take(objects, NR);
+	slab = slab_of(objects[0]);
+	flush_cpu_slab(cache, 0);
+	cache->cpu_partial = 0;
+	wait_behind(list_lock, give_one, objects[0]);
+	assert_null(slab_word_read(slab).freelist);
+	let_go(list_lock);
+	assert_int_equal(slab_word_read(slab).inuse, NR - 1);
+	assert_int_equal(get_node(cache, 0)->nr_partial, 1);
+	give(objects + 1, NR - 1);
+}
+
+static void slab_stays_frozen_until_the_list_lock_is_held(void **state)
+{
+	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	void *object = take_one(NULL);
+	struct slab *slab = slab_of(object);
+
+	(void)state;
+	wait_behind(list_lock, flush_cpu_0, NULL);
+	assert_true(slab_word_read(slab).frozen);
+	let_go(list_lock);
+	assert_false(slab_word_read(slab).frozen);
+	kmem_cache_free(cache, object);
+}
+
+static void *shrink(void *arg)
+{
+	(void)arg;
+	kmem_cache_shrink(cache);
+	return NULL;
+}
+
+static void shrink_leaves_the_list_alone_until_the_list_lock_is_held(void **state)
+{
+	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+
+	(void)state;
+	kmem_cache_free(cache, take_one(NULL));
+	flush_cpu_slab(cache, 0);
+	assert_int_equal(get_node(cache, 0)->nr_partial, 1);
+	wait_behind(list_lock, shrink, NULL);
+	assert_int_equal(get_node(cache, 0)->nr_partial, 1);
+	let_go(list_lock);
+	assert_int_equal(get_node(cache, 0)->nr_slabs, 0);
+}
+
+static void flush_leaves_the_cpu_alone_until_its_lock_is_held(void **state)
+{
+	void *object = take_one(NULL);
+
+	(void)state;
+	wait_behind(cpu_lock(0), flush_cpu_0, NULL);
+	assert_ptr_equal(cpu_slab_of(cache, 0)->slab, slab_of(object));
+	let_go(cpu_lock(0));
+	assert_null(cpu_slab_of(cache, 0)->slab);
+	kmem_cache_free(cache, object);
+}
+
 #define WINDOW(test) cmocka_unit_test_setup_teardown(test, race_setup, race_teardown)
 
 int main(void)
@@ -398,6 +557,15 @@ int main(void)
 		WINDOW(foreign_path_slab_stays_frozen_while_it_is_off_the_list),
 		WINDOW(a_list_that_turned_up_during_page_allocation_is_used),
 		WINDOW(a_thread_that_migrates_in_mid_operation_commits_on_the_old_cpu),
+		WINDOW(detach_that_loses_to_a_pop_does_not_take_that_object),
+		WINDOW(detach_that_loses_to_a_push_takes_that_object_too),
+		WINDOW(push_that_read_the_tid_before_an_exchange_of_slabs_goes_to_its_slab),
+		WINDOW(push_that_read_the_slab_before_an_exchange_of_slabs_goes_to_its_slab),
+		WINDOW(last_object_is_not_given_before_the_list_lock_is_held),
+		WINDOW(full_slab_is_not_given_to_before_the_list_lock_is_held),
+		WINDOW(slab_stays_frozen_until_the_list_lock_is_held),
+		WINDOW(shrink_leaves_the_list_alone_until_the_list_lock_is_held),
+		WINDOW(flush_leaves_the_cpu_alone_until_its_lock_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

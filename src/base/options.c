@@ -78,11 +78,7 @@ static int next_word(const char **line, struct option_word *word)
 		return -EINVAL;
 	}
 	/* "name=a value" as a whole in quotes means the same as name="a value". */
-	if (*start == '"') {
-		strip_quotes(&start, &end);
-		if (equals && equals >= end)
-			equals = NULL;
-	}
+	strip_quotes(&start, &end);
 	word->has_value = equals != NULL;
 	word->value[0] = '\0';
 	if (!copy_part(word->name, sizeof(word->name), start, equals ? equals : end) || !word->name[0]) {

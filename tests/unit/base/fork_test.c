@@ -111,7 +111,7 @@ static int in_child(int (*child)(void))
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		alarm(30);
+		alarm(10);
 		_exit(child());
 	}
 	assert_true(pid > 0);
@@ -182,20 +182,28 @@ static void drop_report(enum kmm_report_level level, const char *text, void *arg
 	(void)arg;
 }
 
-/* Holds a lock nearly all of the time: of ours, of a report, of a double-word CAS. */
-static void keep_locks_busy(void)
+/* Each thread is nearly always inside one of: our locks, a report, a double-word CAS. */
+static void keep_locks_busy(unsigned int index)
 {
 	unsigned int i;
 
-	kmm_lock(&outer_locks[0]);
-	kmm_lock(&inner_lock);
-	kmm_report(KMM_REPORT_INFO, "busy\n");
-	kmm_unlock(&inner_lock);
-	kmm_unlock(&outer_locks[0]);
-	kmm_lock(&outer_locks[1]);
-	for (i = 0; i < ARRAY_SIZE(pairs); i++)
-		arch_cas2(&pairs[i], (kmm_dword){ 0, 0 }, (kmm_dword){ 0, 0 });
-	kmm_unlock(&outer_locks[1]);
+	switch (index % 3) {
+	case 0:
+		kmm_lock(&outer_locks[0]);
+		kmm_lock(&inner_lock);
+		kmm_unlock(&inner_lock);
+		kmm_unlock(&outer_locks[0]);
+		kmm_lock(&outer_locks[1]);
+		kmm_unlock(&outer_locks[1]);
+		break;
+	case 1:
+		kmm_report(KMM_REPORT_INFO, "busy\n");
+		break;
+	case 2:
+		for (i = 0; i < ARRAY_SIZE(pairs); i++)
+			arch_cas2(&pairs[i], (kmm_dword){ 0, 0 }, (kmm_dword){ 0, 0 });
+		break;
+	}
 }
 
 static int use_everything(void)
@@ -224,15 +232,15 @@ static void fork_or_keep_busy(unsigned int index, void *arg)
 	(void)arg;
 	if (index) {
 		while (!READ_ONCE(stop_threads))
-			keep_locks_busy();
+			keep_locks_busy(index);
 		return;
 	}
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 100 && !forks.nr_failed; i++) {
 		int status;
 		pid_t pid = fork();
 
 		if (!pid) {
-			alarm(30);
+			alarm(10);
 			_exit(use_everything());
 		}
 		if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))

@@ -110,6 +110,10 @@ static void long_report_is_cut_and_says_so(void **state)
 	kmm_report(KMM_REPORT_INFO, "%s", line);
 	assert_int_equal(strlen(capture.last), KMM_REPORT_MAX - 1);
 	assert_string_equal(capture.last + KMM_REPORT_MAX - 1 - 5, "x...\n");
+
+	capture_stop();
+	kmm_report(KMM_REPORT_INFO, "%s", line);
+	assert_int_equal(recv(stderr_reader, line, sizeof(line), MSG_DONTWAIT), KMM_REPORT_MAX - 1);
 }
 
 static void errno_is_left_alone(void **state)

@@ -79,14 +79,10 @@ static int check_config(const struct kmm_config *config)
 	return 0;
 }
 
-int kmm_start_rooms(const struct kmm_config *config)
+static int start_rooms(const struct kmm_config *config)
 {
-	int err = check_config(config);
+	int err = read_options(config);
 
-	if (err)
-		return err;
-	kmm_report_callback_set(config ? config->report : NULL, config ? config->report_arg : NULL);
-	err = read_options(config);
 	if (!err)
 		err = set_nr_cpus(config);
 	if (err)
@@ -119,6 +115,20 @@ stop_percpu:
 stop_arena:
 	arena_stop(false);
 	kmm_report(KMM_REPORT_ERR, "kmm_init: out of memory while starting, error %d\n", err);
+	return err;
+}
+
+int kmm_start_rooms(const struct kmm_config *config)
+{
+	int err = check_config(config);
+
+	if (err)
+		return err;
+	kmm_report_callback_set(config ? config->report : NULL, config ? config->report_arg : NULL);
+	err = start_rooms(config);
+	/* A start that failed leaves nothing behind, the callback included. */
+	if (err)
+		kmm_report_callback_set(NULL, NULL);
 	return err;
 }
 

@@ -69,8 +69,7 @@ static void slab_out_of_memory(struct kmem_cache *s, gfp_t gfp)
 		   "  cache: %s, object size: %u, buffer size: %u, default order: %u, min order: %u\n"
 		   "  node 0: slabs: %lu, objs: %lu\n",
 		   NUMA_NO_NODE, gfp, s->name, s->object_size, s->size, oo_order(s->oo), oo_order(s->min),
-		   __atomic_load_n(&n->nr_slabs, __ATOMIC_RELAXED),
-		   __atomic_load_n(&n->total_objects, __ATOMIC_RELAXED));
+		   READ_ONCE(n->nr_slabs), READ_ONCE(n->total_objects));
 }
 
 noinline void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp)

@@ -53,7 +53,7 @@ int shrink_cache(struct kmem_cache *s)
 	kmm_unlock(&n->list_lock);
 	KMM_RACE_POINT("shrink:collected");
 	slabs_discard(s, discard);
-	return __atomic_load_n(&n->nr_slabs, __ATOMIC_RELAXED) != 0;
+	return READ_ONCE(n->nr_slabs) != 0;
 }
 
 KMM_API int kmem_cache_shrink(struct kmem_cache *s)

@@ -3,6 +3,7 @@
  */
 #include "slub/slab_pages.h"
 
+#include "base/atomic.h"
 #include "buddy/buddy.h"
 
 static struct slab *alloc_slab_page(gfp_t flags, struct kmem_cache_order_objects oo)
@@ -57,8 +58,8 @@ struct slab *allocate_slab(struct kmem_cache *s, gfp_t flags)
 	buddy_mod_nr_slab(1L << oo_order(oo));
 	/* The first slab of all has no node yet: early_kmem_cache_node_alloc() counts it. */
 	if (n) {
-		__atomic_fetch_add(&n->nr_slabs, 1, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&n->total_objects, oo_objects(oo), __ATOMIC_RELAXED);
+		atomic_add_relaxed(&n->nr_slabs, 1);
+		atomic_add_relaxed(&n->total_objects, oo_objects(oo));
 	}
 	return slab;
 }
@@ -101,8 +102,8 @@ void slabs_discard(struct kmem_cache *s, struct slab *list)
 
 		list = slab->next;
 		kmm_assert(!w.inuse && !w.frozen);
-		__atomic_fetch_sub(&n->nr_slabs, 1, __ATOMIC_RELAXED);
-		__atomic_fetch_sub(&n->total_objects, w.objects, __ATOMIC_RELAXED);
+		atomic_sub_relaxed(&n->nr_slabs, 1);
+		atomic_sub_relaxed(&n->total_objects, w.objects);
 		buddy_mod_nr_slab(-(1L << order));
 
 		slab->slab_cache = NULL;

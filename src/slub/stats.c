@@ -35,8 +35,8 @@ static void cache_line(char *line, struct kmem_cache *s)
 {
 	struct kmem_cache_node *n = get_node(s, 0);
 	unsigned long nr_free = count_free_on_node(n);
-	unsigned long nr_slabs = __atomic_load_n(&n->nr_slabs, __ATOMIC_RELAXED);
-	unsigned long nr_objs = __atomic_load_n(&n->total_objects, __ATOMIC_RELAXED);
+	unsigned long nr_slabs = READ_ONCE(n->nr_slabs);
+	unsigned long nr_objs = READ_ONCE(n->total_objects);
 
 	/* The counts are taken one after another while others allocate and free. */
 	nr_free = min_of(nr_free, nr_objs);

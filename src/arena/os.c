@@ -49,11 +49,12 @@ static void *map_memory(void *addr, size_t size, int flags)
 	return ptr;
 }
 
+/* Nothing to unmap is counted as well, so that the n-th call of a start is the same one wherever its ranges lie. */
 static int unmap_memory(void *addr, size_t size)
 {
 	if (os_call_refused())
 		return -ENOMEM;
-	return munmap(addr, size) ? -ENOMEM : 0;
+	return size && munmap(addr, size) ? -ENOMEM : 0;
 }
 
 static int advise_memory(void *addr, size_t size, int advice)
@@ -119,11 +120,11 @@ void *os_reserve(size_t size, size_t align)
 	}
 	aligned = (char *)ALIGN_UP((uintptr_t)start, (uintptr_t)(spare ? align : 1));
 	end = start + size + spare;
-	/* A refused trim leaves a little address space behind, which costs no memory. */
-	if (aligned != start)
+	if (spare) {
+		/* A refused trim leaves a little address space behind, which costs no memory. */
 		unmap_memory(start, (size_t)(aligned - start));
-	if (aligned + size != end)
 		unmap_memory(aligned + size, (size_t)(end - aligned) - size);
+	}
 	errno = saved;
 	return aligned;
 }

@@ -69,6 +69,7 @@ static size_t report_order(struct zone *zone, unsigned int order)
 {
 	struct page *batch[REPORTING_BATCH];
 	size_t bytes[REPORTING_BATCH], total = 0;
+	bool refused = false;
 	unsigned int nr;
 
 	do {
@@ -84,11 +85,11 @@ static size_t report_order(struct zone *zone, unsigned int order)
 		for (unsigned int i = 0; i < nr; i++) {
 			restore(zone, batch[i], bytes[i] == PAGE_SIZE << order);
 			total += bytes[i];
-			if (!bytes[i])
-				nr = 0; /* refused: the block is still on the list and would come up for ever */
+			refused |= !bytes[i];
 		}
 		kmm_unlock(&zone->lock);
-	} while (nr == REPORTING_BATCH);
+		/* What the system refuses once it would refuse for ever; such blocks come up first in the next batch. */
+	} while (nr == REPORTING_BATCH && !refused);
 	return total;
 }
 

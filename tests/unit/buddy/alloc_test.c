@@ -217,6 +217,42 @@ static void the_first_call_starts_the_library(void **state)
 	kmm_boot_reset_for_test();
 }
 
+/* Bytes of memory that the process holds; 0 where that says little about us. */
+static size_t resident(void)
+{
+	unsigned long size = 0, pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%lu %lu", &size, &pages) != 2)
+		pages = 0;
+	fclose(file);
+	return pages * os_page_size();
+}
+
+/* All of the machine's memory as the limit, and one object in use. */
+static void an_idle_library_costs_less_than_2_mib(void **state)
+{
+	size_t before, after;
+	void *object;
+
+	(void)state;
+	before = resident();
+	object = kmalloc(64, GFP_KERNEL);
+	after = resident();
+	assert_non_null(object);
+	kfree(object);
+	kmm_boot_reset_for_test();
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	skip();
+#endif
+	if (!before)
+		skip();
+	print_message("%zu KiB\n", (after - before) >> 10);
+	assert_true(after - before < (2UL << 20));
+}
+
 static void after_the_end_there_are_no_pages_and_frees_are_ignored(void **state)
 {
 	unsigned long addr;
@@ -280,6 +316,7 @@ int main(void)
 		TEST(a_lock_of_the_slab_level_forbids_pages),
 		cmocka_unit_test_setup_teardown(threads_never_share_a_page, setup_two_sections, teardown_pages),
 		cmocka_unit_test(the_first_call_starts_the_library),
+		cmocka_unit_test(an_idle_library_costs_less_than_2_mib),
 		cmocka_unit_test(after_the_end_there_are_no_pages_and_frees_are_ignored),
 		cmocka_unit_test(a_forked_child_has_pages_of_its_own),
 	};

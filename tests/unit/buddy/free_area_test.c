@@ -170,6 +170,16 @@ static void reported_survives_a_split_but_only_a_merge_of_two(void **state)
 	free_area_merge(&zone, page(0), 0, MIGRATE_MOVABLE, false);
 	assert_false(page_flag_test(page(0), PG_reported));
 	assert_int_equal(page(0)->private, 2);
+	/* One of two is not enough, whichever comes first. */
+	for (unsigned int i = 0; i < 2; i++) {
+		free_area_merge(&zone, page(16 + 2 * i), 0, MIGRATE_MOVABLE, i);
+		free_area_merge(&zone, page(17 + 2 * i), 0, MIGRATE_MOVABLE, !i);
+		assert_false(page_flag_test(page(16), PG_reported));
+	}
+	assert_int_equal(page(16)->private, 2);
+	free_area_merge(&zone, page(32), 0, MIGRATE_MOVABLE, true);
+	free_area_merge(&zone, page(33), 0, MIGRATE_MOVABLE, true);
+	assert_true(page_flag_test(page(32), PG_reported));
 }
 
 static void blocks_with_memory_are_used_before_reported_ones(void **state)

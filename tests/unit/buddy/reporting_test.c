@@ -1,12 +1,40 @@
 /* SPDX-License-Identifier: MIT
  * reporting_test.c - memory of free blocks is given back once, counted exactly, and comes back as zeros.
  */
+#include <sys/mman.h>
+
 #include "support/pages_world.h"
 
 /* Bytes that blocks of @order are worth: less than the system's page cannot be given back. */
 static size_t worth(unsigned int order)
 {
 	return PAGE_SIZE << order >= os_page_size() ? PAGE_SIZE << order : 0;
+}
+
+/* Locked memory is refused every time, more blocks of it than fit into one batch: trimming must come to an end. */
+static void blocks_that_are_always_refused_stay_free(void **state)
+{
+	struct page *pages[160];
+	void *start;
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = alloc_page(GFP_KERNEL);
+	start = page_address(pages[0]);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	start = NULL; /* a sanitizer does not let memory be locked */
+#endif
+	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i += 2)
+		__free_page(pages[i]);
+	if (start && mlock(start, ARRAY_SIZE(pages) * PAGE_SIZE) == 0) {
+		assert_int_equal(buddy_trim(), 0);
+		kmm_validate_pages();
+		assert_int_equal(kmm_zone.nr_isolated, 0);
+		assert_int_equal(buddy_nr_free(), 1024 - ARRAY_SIZE(pages) / 2);
+		munlock(start, ARRAY_SIZE(pages) * PAGE_SIZE);
+	}
+	for (unsigned int i = 1; i < ARRAY_SIZE(pages); i += 2)
+		__free_page(pages[i]);
 }
 
 static void untouched_memory_is_not_given_back(void **state)
@@ -152,6 +180,7 @@ int main(void)
 		TEST(a_refusal_leaves_the_block_free_and_unreported),
 		TEST(zeroed_pages_come_from_reported_blocks_too),
 		LARGE(zeroed_pages_come_from_reported_blocks_too),
+		TEST(blocks_that_are_always_refused_stay_free),
 		TEST(trimming_nothing_is_harmless),
 	};
 

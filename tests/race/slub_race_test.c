@@ -405,6 +405,39 @@ static void detach_that_loses_to_a_push_takes_that_object_too(void **state)
 	kmem_cache_free(cache, objects[1]);
 }
 
+static void push_is_not_fooled_by_a_list_that_is_empty_before_and_after_a_flush(void **state)
+{
+	void *objects[NR];
+
+	(void)state;
+	/* The used-up slab is still the CPU's. After the flush the list is as empty as before: only the tid tells. */
+	take(objects, NR);
+	gate_stop_at("cpu_slab:cas", 0, 0, give_one, objects[0]);
+	flush_cpu_slab(cache, 0);
+	gate_open();
+	assert_null(cpu_slab_of(cache, 0)->freelist);
+	assert_int_equal(slab_word_read(slab_of(objects[1])).inuse, NR - 1);
+	give(objects + 1, NR - 1);
+}
+
+static void push_is_not_fooled_by_a_list_that_is_empty_before_and_after_an_exchange(void **state)
+{
+	void *objects[NR], *others[NR];
+
+	(void)state;
+	take(objects, NR);
+	gate_stop_at("cpu_slab:cas", 0, 0, give_one, objects[0]);
+	flush_cpu_slab(cache, 0);
+	/* Another slab, used up as well. */
+	take(others, NR);
+	assert_null(cpu_slab_of(cache, 0)->freelist);
+	gate_open();
+	assert_null(cpu_slab_of(cache, 0)->freelist);
+	assert_int_equal(slab_word_read(slab_of(objects[1])).inuse, NR - 1);
+	give(objects + 1, NR - 1);
+	give(others, NR);
+}
+
 /* A push that stands in the middle of reading the CPU's state, @skip reads behind the first, while another slab comes. */
 static void push_while_the_slab_is_exchanged(unsigned int skip)
 {
@@ -559,6 +592,8 @@ int main(void)
 		WINDOW(a_thread_that_migrates_in_mid_operation_commits_on_the_old_cpu),
 		WINDOW(detach_that_loses_to_a_pop_does_not_take_that_object),
 		WINDOW(detach_that_loses_to_a_push_takes_that_object_too),
+		WINDOW(push_is_not_fooled_by_a_list_that_is_empty_before_and_after_a_flush),
+		WINDOW(push_is_not_fooled_by_a_list_that_is_empty_before_and_after_an_exchange),
 		WINDOW(push_that_read_the_tid_before_an_exchange_of_slabs_goes_to_its_slab),
 		WINDOW(push_that_read_the_slab_before_an_exchange_of_slabs_goes_to_its_slab),
 		WINDOW(last_object_is_not_given_before_the_list_lock_is_held),

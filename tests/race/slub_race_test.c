@@ -297,6 +297,27 @@ static void take_all_that_loses_to_a_free_takes_that_object_too(void **state)
 	give(objects, NR);
 }
 
+static void acquire_that_loses_to_a_free_takes_that_object_too(void **state)
+{
+	void *objects[3], *theirs;
+	struct slab *slab;
+
+	(void)state;
+	take(objects, 3);
+	slab = slab_of(objects[0]);
+	flush_cpu_slab(cache, 0);
+	/* The victim holds list_lock, which a free needs for the last object only. */
+	gate_stop_at("slab_word:cas", 0, 1, take_one, NULL);
+	cpu_id_pin(2);
+	kmem_cache_free(cache, objects[0]);
+	assert_int_equal(slab_word_read(slab).inuse, 2);
+	theirs = gate_open();
+	assert_ptr_equal(theirs, objects[0]);
+	assert_true(slab_word_read(slab).frozen);
+	assert_int_equal(slab_word_read(slab).inuse, NR);
+	give(objects, 3);
+}
+
 static void give_is_right_for_the_same_head_on_another_list(void **state)
 {
 	void *objects[NR], *third;
@@ -586,6 +607,7 @@ int main(void)
 		WINDOW(last_free_under_the_list_lock_that_loses_to_a_free_tries_again),
 		WINDOW(unfreeze_that_loses_to_a_free_keeps_the_object),
 		WINDOW(take_all_that_loses_to_a_free_takes_that_object_too),
+		WINDOW(acquire_that_loses_to_a_free_takes_that_object_too),
 		WINDOW(give_is_right_for_the_same_head_on_another_list),
 		WINDOW(foreign_path_slab_stays_frozen_while_it_is_off_the_list),
 		WINDOW(a_list_that_turned_up_during_page_allocation_is_used),

@@ -162,7 +162,7 @@ static void check_pages(const struct zone *zone, const unsigned long listed[], s
 void kmm_validate_pages(void)
 {
 	struct zone *zone = &kmm_zone;
-	unsigned long listed[MAX_ORDER];
+	unsigned long listed[MAX_ORDER] = { 0 };
 	struct failure failure = { .text = "" };
 
 	kmm_lock(&zone->lock);

@@ -303,6 +303,69 @@ static void a_forked_child_has_pages_of_its_own(void **state)
 	kmm_boot_reset_for_test();
 }
 
+static int stop_threads; /* atomic */
+
+/* Children that allocate, free and trim; returns how many did not manage. A lock left behind would be a hang. */
+static int fork_children(unsigned int nr)
+{
+	int nr_bad = 0;
+
+	while (nr--) {
+		unsigned long addr[50];
+		int status = -1;
+		pid_t child = fork();
+
+		if (child == 0) {
+			alarm(60);
+			for (unsigned int i = 0; i < ARRAY_SIZE(addr); i++)
+				addr[i] = __get_free_pages(GFP_KERNEL, 2);
+			for (unsigned int i = 0; i < ARRAY_SIZE(addr); i++)
+				free_pages(addr[i], 2);
+			buddy_trim();
+			_exit(addr[ARRAY_SIZE(addr) - 1] ? 0 : 1);
+		}
+		nr_bad += child < 0 || waitpid(child, &status, 0) != child || status;
+	}
+	return nr_bad;
+}
+
+static void allocate_until_stopped(unsigned int index, void *arg)
+{
+	struct test_random random = { index + 1 };
+	unsigned long addr[16] = { 0 };
+	int *nr_bad = arg;
+
+	if (index == 0) {
+		*nr_bad = fork_children(20);
+		__atomic_store_n(&stop_threads, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	while (!__atomic_load_n(&stop_threads, __ATOMIC_RELAXED)) {
+		unsigned int i = (unsigned int)test_random_below(&random, ARRAY_SIZE(addr));
+
+		free_pages(addr[i], i % 4);
+		addr[i] = addr[i] ? 0 : __get_free_pages(GFP_KERNEL, i % 4);
+		if (test_random_below(&random, 100) == 0)
+			buddy_trim();
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(addr); i++)
+		free_pages(addr[i], i % 4);
+}
+
+static void children_forked_amid_requests_and_trims_can_allocate(void **state)
+{
+	struct kmm_config config = { .size = sizeof(config), .limit = 2 * SECTION_SIZE };
+	int nr_bad = -1;
+
+	(void)state;
+	assert_int_equal(kmm_init(&config), 0);
+	stop_threads = 0;
+	run_threads(4, allocate_until_stopped, &nr_bad);
+	assert_int_equal(nr_bad, 0);
+	kmm_validate_pages();
+	kmm_boot_reset_for_test();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_one_block, teardown_pages)
@@ -319,6 +382,7 @@ int main(void)
 		cmocka_unit_test(an_idle_library_costs_less_than_2_mib),
 		cmocka_unit_test(after_the_end_there_are_no_pages_and_frees_are_ignored),
 		cmocka_unit_test(a_forked_child_has_pages_of_its_own),
+		cmocka_unit_test(children_forked_amid_requests_and_trims_can_allocate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

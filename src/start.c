@@ -46,7 +46,10 @@ static int read_options(const struct kmm_config *config)
 {
 	const char *environment = getenv("KMM_OPTIONS");
 
+	/* Options last for one start, also for one that fails. */
 	option_nr_cpus = 0;
+	arena_options_reset();
+	slub_options_reset();
 	if (environment)
 		kmm_options_parse(environment, all_params, false);
 	if (config && config->options)

@@ -9,6 +9,7 @@
 #define KMM_BUDDY_PAGE_INTERNAL_H
 
 #include "arena/arena.h"
+#include "base/atomic.h"
 #include "base/compiler.h"
 
 /* Flags that no page has when it is freed, and none when it is handed out. */
@@ -82,13 +83,12 @@ enum page_ref_result {
  */
 static inline enum page_ref_result page_ref_put(struct page *page)
 {
-	int old = __atomic_load_n(&page->refcount, __ATOMIC_RELAXED);
+	int old = READ_ONCE(page->refcount);
 
 	do {
 		if (unlikely(old <= 0))
 			return PAGE_REF_NONE;
-	} while (
-		!__atomic_compare_exchange_n(&page->refcount, &old, old - 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	} while (!atomic_cmpxchg_acq_rel(&page->refcount, &old, old - 1));
 	return old == 1 ? PAGE_REF_LAST : PAGE_REF_LEFT;
 }
 

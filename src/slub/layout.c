@@ -21,6 +21,13 @@ const struct kmm_param slub_params[] = {
 	{ .name = NULL },
 };
 
+void slub_options_reset(void)
+{
+	slub_min_order = 0;
+	slub_max_order = PAGE_ALLOC_COSTLY_ORDER;
+	slub_min_objects = 0;
+}
+
 unsigned int calculate_alignment(slab_flags_t flags, unsigned int align, unsigned int size)
 {
 	if (flags & SLAB_HWCACHE_ALIGN) {

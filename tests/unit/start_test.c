@@ -16,7 +16,6 @@ static int no_world(void **state)
 	unsetenv("KMM_OPTIONS");
 	kmm_boot_reset_for_test();
 	world_forget_reports();
-	slub_max_order = 3;
 	return 0;
 }
 
@@ -67,6 +66,20 @@ static void options_take_effect(void **state)
 	s = kmem_cache_create("low", 700, 0, 0, NULL);
 	assert_int_equal(oo_order(s->oo), 0);
 	kmem_cache_destroy(s);
+}
+
+static void options_last_for_one_start(void **state)
+{
+	(void)state;
+	assert_int_equal(world_start("slub_max_order=0 nr_cpus=3 mem=32M", 0, 0), 0);
+	kmm_boot_reset_for_test();
+	assert_int_equal(world_start("slub_max_order=1 mem=8M bogus", 0, 0), -EINVAL);
+	world_forget_reports();
+	assert_int_equal(world_start(NULL, 0, 0), 0);
+	assert_int_equal(slub_max_order, 3);
+	assert_int_not_equal(totalram_pages(), 32 << 8);
+	assert_int_not_equal(totalram_pages(), 8 << 8);
+	assert_int_equal(kmm_nr_cpus(), sysconf(_SC_NPROCESSORS_CONF));
 }
 
 static void environment_options_are_read_and_bad_ones_skipped(void **state)
@@ -171,6 +184,7 @@ int main(void)
 		START(unknown_option_is_refused_by_name),
 		START(malformed_option_is_refused_by_name),
 		START(options_take_effect),
+		START(options_last_for_one_start),
 		START(environment_options_are_read_and_bad_ones_skipped),
 		START(the_programs_words_win_over_the_environment),
 		START(second_start_is_busy),

@@ -3,6 +3,7 @@
  *
  * Each test ends with the proof of all invariants and a cache that can be destroyed: no object was lost or doubled.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "gate.h"
@@ -555,6 +556,48 @@ static void slab_stays_frozen_until_the_list_lock_is_held(void **state)
 	kmem_cache_free(cache, object);
 }
 
+static void drained_slab_stays_frozen_until_the_list_lock_is_held(void **state)
+{
+	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	void *objects[NR];
+	struct slab *slab;
+
+	(void)state;
+	take(objects, NR);
+	slab = slab_of(objects[0]);
+	flush_cpu_slab(cache, 0);
+	kmem_cache_free(cache, objects[0]);
+	assert_ptr_equal(cpu_slab_of(cache, 0)->partial, slab);
+	wait_behind(list_lock, flush_cpu_0, NULL);
+	assert_true(slab_word_read(slab).frozen);
+	let_go(list_lock);
+	assert_false(slab_word_read(slab).frozen);
+	give(objects + 1, NR - 1);
+}
+
+static void foreign_path_unfreezes_under_the_list_lock(void **state)
+{
+	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	void *objects[2], *theirs;
+	int busy;
+
+	(void)state;
+	take(objects, 2);
+	flush_cpu_slab(cache, 0);
+	assert_int_equal(pthread_mutex_lock(&cpu_lock(0)->mutex), 0);
+	/* The first compare-and-swap freezes, the second puts the rest back and unfreezes. */
+	gate_stop_at("slab_word:cas", 1, 0, take_one, NULL);
+	assert_true(slab_word_read(slab_of(objects[0])).frozen);
+	busy = pthread_mutex_trylock(&list_lock->mutex);
+	if (!busy)
+		pthread_mutex_unlock(&list_lock->mutex);
+	theirs = gate_open();
+	pthread_mutex_unlock(&cpu_lock(0)->mutex);
+	assert_int_equal(busy, EBUSY);
+	give(objects, 2);
+	kmem_cache_free(cache, theirs);
+}
+
 static void *shrink(void *arg)
 {
 	(void)arg;
@@ -621,6 +664,8 @@ int main(void)
 		WINDOW(last_object_is_not_given_before_the_list_lock_is_held),
 		WINDOW(full_slab_is_not_given_to_before_the_list_lock_is_held),
 		WINDOW(slab_stays_frozen_until_the_list_lock_is_held),
+		WINDOW(drained_slab_stays_frozen_until_the_list_lock_is_held),
+		WINDOW(foreign_path_unfreezes_under_the_list_lock),
 		WINDOW(shrink_leaves_the_list_alone_until_the_list_lock_is_held),
 		WINDOW(flush_leaves_the_cpu_alone_until_its_lock_is_held),
 	};

@@ -24,9 +24,9 @@
 #include "slub/slub.h"
 
 #if __SIZEOF_POINTER__ == 8
-#define NR_CPUS_MAX 1024 /* a slice of address space each */
+#define NR_CPUS_MAX 256 /* the first chunk of so many takes half of the first section */
 #else
-#define NR_CPUS_MAX 64
+#define NR_CPUS_MAX 32
 #endif
 
 static unsigned int option_nr_cpus; /* 0: the machine's */

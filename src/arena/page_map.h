@@ -4,7 +4,7 @@
  * Owns:       the layout of struct page, its flags, the accessors that only need one page.
  * Locks:      none here. Who owns a field follows from the state of the page:
  *               free in the buddy         zone->lock guards flags, lru, private, page_type
- *               slab                      slub (see src/slub/slab_internal.h) owns lru/next/slabs, slab_cache, the slab word
+ *               slab                      slub (see src/slub/slub_internal.h) owns lru/next/slabs, slab_cache, the slab word
  *               handed out                its owner; refcount is atomic
  *             Who gives a page back leaves slab_cache NULL, mapcount -1 and no flag set but those of the buddy.
  * Invariants: P1  a page is in exactly one state: reserved, in the buddy, tail of a buddy block, handed out, slab

@@ -14,56 +14,17 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "base/rate.h"
 #include "base/report.h"
 #include "buddy/buddy_internal.h"
 
-/* At most @burst reports in @seconds. */
-struct rate {
-	unsigned int burst, seconds;
-	unsigned int nr_shown;      /* since @begin */
-	unsigned int nr_suppressed; /* since the last one shown */
-	unsigned int begin;         /* seconds of the monotonic clock */
-};
-
-static struct rate bad_page_rate = { .burst = 60, .seconds = 60 };
-static struct rate failure_rate = { .burst = 1, .seconds = 10 };
-
-static unsigned int now(void)
-{
-	struct timespec ts = { 0, 0 };
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (unsigned int)ts.tv_sec;
-}
-
-/* May one more be shown? @missed: how many were not, since the last time. */
-static bool rate_allows(struct rate *rate, unsigned int *missed)
-{
-	const unsigned int time = now();
-	unsigned int shown = READ_ONCE(rate->nr_shown);
-
-	if (!shown || time - READ_ONCE(rate->begin) >= rate->seconds) {
-		WRITE_ONCE(rate->begin, time);
-		shown = 0;
-	}
-	*missed = READ_ONCE(rate->nr_suppressed);
-	if (shown >= rate->burst) {
-		WRITE_ONCE(rate->nr_suppressed, *missed + 1);
-		return false;
-	}
-	WRITE_ONCE(rate->nr_shown, shown + 1);
-	WRITE_ONCE(rate->nr_suppressed, 0u);
-	return true;
-}
+static struct kmm_rate bad_page_rate = { .burst = 60, .seconds = 60 };
+static struct kmm_rate failure_rate = { .burst = 1, .seconds = 10 };
 
 void page_report_reset(void)
 {
-	struct rate *const rates[] = { &bad_page_rate, &failure_rate };
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(rates); i++) {
-		WRITE_ONCE(rates[i]->nr_shown, 0u);
-		WRITE_ONCE(rates[i]->nr_suppressed, 0u);
-	}
+	rate_reset(&bad_page_rate);
+	rate_reset(&failure_rate);
 }
 
 /* A text of limited length that is put together piece by piece; what does not fit is left out. */

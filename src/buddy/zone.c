@@ -11,6 +11,7 @@
 #include <kmm/stats.h>
 
 #include "arena/memblock.h"
+#include "base/boot.h"
 #include "base/fork.h"
 #include "buddy/buddy_internal.h"
 
@@ -144,7 +145,8 @@ void buddy_mod_nr_slab(long nr_pages)
 
 unsigned long nr_free_pages(void)
 {
-	return zone_nr_offline() + buddy_nr_free();
+	/* After the end there is no page to be had. */
+	return kmm_boot_state() == KMM_DEAD ? 0 : zone_nr_offline() + buddy_nr_free();
 }
 
 unsigned long totalram_pages(void)

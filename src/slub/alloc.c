@@ -9,6 +9,7 @@
 #include "slub/alloc.h"
 
 #include "base/boot.h"
+#include "base/rate.h"
 #include "slub/cpu_partial.h"
 #include "slub/node_partial.h"
 #include "slub/slab_pages.h"
@@ -58,12 +59,22 @@ static void *install_new_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, 
 	return freelist;
 }
 
+static struct kmm_rate slub_oom_rate = { .burst = 10, .seconds = 5 };
+
+void slub_oom_rate_reset(void)
+{
+	rate_reset(&slub_oom_rate);
+}
+
 static void slab_out_of_memory(struct kmem_cache *s, gfp_t gfp)
 {
 	struct kmem_cache_node *n = get_node(s, 0);
+	unsigned int missed;
 
-	if (gfp & __GFP_NOWARN)
+	if ((gfp & __GFP_NOWARN) || !rate_allows(&slub_oom_rate, &missed))
 		return;
+	if (missed)
+		kmm_report(KMM_REPORT_ERR, "slab_out_of_memory: %u callbacks suppressed\n", missed);
 	kmm_report(KMM_REPORT_ERR,
 		   "SLUB: Unable to allocate memory on node %d, gfp=%#x\n"
 		   "  cache: %s, object size: %u, buffer size: %u, default order: %u, min order: %u\n"

@@ -13,6 +13,9 @@
 /* No objects at hand: refill and return one. Also where a library that has not started, or has ended, ends up. */
 void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp);
 
+/* Forgets how many reports of memory that ran out were shown; at the start. */
+void slub_oom_rate_reset(void);
+
 /*
  * The pop commits only if tid and freelist are unchanged. The peek may read an object that another thread just took; its
  * value is then discarded, so slab pages stay readable while the library lives. A wrong guess of the CPU is harmless.

@@ -46,6 +46,7 @@ static void trace(const char *step, const struct kmem_cache *s)
 
 int slub_reserve(void)
 {
+	slub_oom_rate_reset();
 	cpu_locks = memblock_alloc(kmm_nr_cpu_ids * sizeof(*cpu_locks), _Alignof(struct cpu_lock_line));
 	if (!cpu_locks)
 		return -ENOMEM;

@@ -200,11 +200,10 @@ static noinline void report_wrong_cache(const struct kmem_cache *s, const struct
 	if (kmm_boot_state() == KMM_DEAD)
 		return;
 	if (page && page_flag_test(page, PG_slab))
-		kmm_report(KMM_REPORT_WARN,
-			   "WARNING: cache_from_obj: Wrong slab cache. %s but object 0x%p is from %s\n", s->name,
-			   object, page->slab_cache->name);
+		kmm_report(KMM_REPORT_WARN, "WARNING: cache_from_obj: Wrong slab cache. %s but object %p is from %s\n",
+			   s->name, object, page->slab_cache->name);
 	else
-		kmm_report(KMM_REPORT_WARN, "WARNING: kmem_cache_free(%s): object pointer: 0x%p is not in a slab\n",
+		kmm_report(KMM_REPORT_WARN, "WARNING: kmem_cache_free(%s): object pointer: %p is not in a slab\n",
 			   s->name, object);
 }
 

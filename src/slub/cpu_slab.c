@@ -56,16 +56,13 @@ void deactivate_slab_locked(struct kmem_cache *s, struct cpu_slab_taken taken, s
 	struct kmem_cache_node *n = get_node(s, 0);
 	enum slab_modes mode = M_NONE;
 	struct slab_word now;
-	unsigned int nr = 0;
-	void *tail = NULL;
+	unsigned int nr;
+	void *tail;
 
 	if (!taken.slab)
 		return;
 	/* Stage one: what the CPU held back, which nobody else can reach. */
-	for (void *object = taken.freelist; object; object = freeptr_get(s, object)) {
-		tail = object;
-		nr++;
-	}
+	tail = freelist_tail(s, taken.slab, taken.freelist, &nr);
 
 	/* Stage two: list, unfreeze and place in one hold of the list lock. */
 	kmm_lock(&n->list_lock);

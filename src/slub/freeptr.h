@@ -35,6 +35,27 @@ static inline void freeptr_set(const struct kmem_cache *s, void *object, void *n
 	WRITE_ONCE(*(void **)(void *)((char *)object + s->offset), next);
 }
 
+/* A chain longer than its slab has objects: an object was freed twice, or written to after its free. BUG. */
+void report_freechain_corrupt(const struct kmem_cache *s, const struct slab *slab);
+
+/* The last object of a list that the caller owns, and its length in *@nr. NULL for an empty list. */
+static inline void *freelist_tail(const struct kmem_cache *s, const struct slab *slab, void *freelist, unsigned int *nr)
+{
+	const unsigned int objects = (READ_ONCE(slab->counters) >> 16) & 0x7fff;
+	void *tail = NULL;
+
+	*nr = 0;
+	for (void *object = freelist; object; object = freeptr_get(s, object)) {
+		if (unlikely(*nr == objects)) {
+			report_freechain_corrupt(s, slab);
+			break;
+		}
+		tail = object;
+		++*nr;
+	}
+	return tail;
+}
+
 static inline struct page *slab_page(const struct slab *slab)
 {
 	return (struct page *)slab;

@@ -126,7 +126,7 @@ static noinline void report_bad_pointer(const char *function, const void *p)
 {
 	/* After kmm_exit() every free is ignored. */
 	if (kmm_boot_state() != KMM_DEAD)
-		kmm_report(KMM_REPORT_WARN, "WARNING: %s: object pointer: 0x%p: not the start of an allocation\n",
+		kmm_report(KMM_REPORT_WARN, "WARNING: %s: object pointer: %p: not the start of an allocation\n",
 			   function, p);
 }
 

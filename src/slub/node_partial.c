@@ -75,13 +75,9 @@ struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_cache_nod
 static void unfreeze_and_list_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab, void *rest)
 {
 	struct slab_word now;
-	unsigned int nr = 0;
-	void *tail = NULL;
+	unsigned int nr;
+	void *tail = freelist_tail(s, slab, rest, &nr);
 
-	for (void *object = rest; object; object = freeptr_get(s, object)) {
-		tail = object;
-		nr++;
-	}
 	now = slab_word_unfreeze(s, slab, rest, tail, nr);
 	if (now.freelist)
 		add_partial_locked(n, slab, DEACTIVATE_TO_HEAD);

@@ -17,9 +17,9 @@ static void slab_err(const struct kmem_cache *s, const struct slab *slab, const 
 		return;
 	kmm_report(KMM_REPORT_WARN,
 		   "=============================================================================\n"
-		   "BUG %s (Not tainted): %s 0x%p\n"
+		   "BUG %s (Not tainted): %s %p\n"
 		   "-----------------------------------------------------------------------------\n\n"
-		   "Slab 0x%p objects=%u used=%u fp=0x%p flags=%#lx\n",
+		   "Slab %p objects=%u used=%u fp=%p flags=%#lx\n",
 		   s->name, what, object, (const void *)slab, w.objects, w.inuse, w.freelist, slab->page_flags);
 }
 
@@ -31,4 +31,14 @@ noinline void report_invalid_object(const struct kmem_cache *s, const struct sla
 noinline void report_double_free(const struct kmem_cache *s, const struct slab *slab, const void *object)
 {
 	slab_err(s, slab, "Object already free", object);
+}
+
+noinline void report_freechain_corrupt(const struct kmem_cache *s, const struct slab *slab)
+{
+	kmm_report(KMM_REPORT_BUG,
+		   "=============================================================================\n"
+		   "BUG %s (Not tainted): Freechain corrupt\n"
+		   "-----------------------------------------------------------------------------\n\n"
+		   "Slab %p: an object of it was freed twice, or written to after it was freed\n",
+		   s->name, (const void *)slab);
 }

@@ -4,6 +4,8 @@
 #include "slub_world.h"
 
 #include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/report.h"
 
@@ -278,6 +280,49 @@ static void double_free_of_the_last_object_is_reported_and_ignored(void **state)
 	kmem_cache_destroy(s);
 }
 
+static void bug_ends_the_child(void)
+{
+	_exit(strstr(world_reports.text, "BUG other (Not tainted): Freechain corrupt") ? 42 : 1);
+}
+
+static void freed_twice_with_another_free_between_stops_at_the_corrupt_chain(void **state)
+{
+	struct kmem_cache *s = other();
+	pid_t child = fork();
+	void *objects[2];
+	int status;
+
+	(void)state;
+	if (!child) {
+		/* A corrupt world must not go on: this one is the child's. */
+		take(s, objects, 2);
+		kmem_cache_free(s, objects[0]);
+		kmem_cache_free(s, objects[1]);
+		kmem_cache_free(s, objects[0]); /* not the last one freed, so not seen here: the list is a circle */
+		kmm_bug_handler_set(bug_ends_the_child);
+		kmem_cache_shrink(s);
+		_exit(2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+	kmem_cache_destroy(s);
+}
+
+static void out_of_memory_is_reported_ten_times_in_five_seconds(void **state)
+{
+	struct kmem_cache *s = other();
+
+	(void)state;
+	buddy_inject_failure(1, true);
+	for (int i = 0; i < 1000; i++)
+		assert_null(kmem_cache_alloc(s, GFP_KERNEL));
+	buddy_inject_failure(0, false);
+	assert_in_range(world_reports.count, 10, 35);
+	world_forget_reports();
+	kmem_cache_destroy(s);
+}
+
 static void everything_comes_back_after_destroy_and_trim(void **state)
 {
 	unsigned long before;
@@ -320,6 +365,7 @@ static void calls_after_exit_return_null_and_free_is_ignored(void **state)
 	kmem_cache_destroy(s);
 	assert_int_equal(kmem_cache_shrink(s), 0);
 	assert_int_equal(kmm_trim(), 0);
+	assert_int_equal(nr_free_pages(), 0);
 	assert_int_equal(world_start(NULL, WORLD_LIMIT, WORLD_CPUS), -ESHUTDOWN);
 	world_expect_silence();
 	kmm_boot_reset_for_test();
@@ -348,6 +394,8 @@ int main(void)
 		LIFE(free_to_the_wrong_cache_is_reported_and_ignored),
 		LIFE(free_of_foreign_memory_is_reported_and_ignored),
 		LIFE(double_free_of_the_last_object_is_reported_and_ignored),
+		LIFE(freed_twice_with_another_free_between_stops_at_the_corrupt_chain),
+		LIFE(out_of_memory_is_reported_ten_times_in_five_seconds),
 		LIFE(everything_comes_back_after_destroy_and_trim),
 		cmocka_unit_test(calls_after_exit_return_null_and_free_is_ignored),
 	};

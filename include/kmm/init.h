@@ -25,15 +25,19 @@ enum kmm_report_level {
  * @level: how serious it is.      @text: one report, complete lines, NUL-terminated; valid during the call only.
  * @arg:   the pointer given with the callback.
  *
- * Context: any thread, with internal locks held: it must not call the library. It may allocate with malloc().
+ * Context: any thread, with internal locks held: it must not call the library, and must not fork. It may allocate with
+ *          malloc(). A good place for abort(), or for a breakpoint, to find out who is to blame.
  */
 typedef void (*kmm_report_fn)(enum kmm_report_level level, const char *text, void *arg);
 
 /** What kmm_init() can be told. Zero every field that is not set: zero means "the default". */
 struct kmm_config {
-	size_t size;          /* sizeof(struct kmm_config), so that the struct can grow */
-	size_t limit;         /* bytes the arena may ever use; default: the machine's memory, 512 MiB on 32-bit */
-	unsigned int nr_cpus; /* CPUs to keep apart; a number given here is simulated. Default: the machine's */
+	size_t size;  /* sizeof(struct kmm_config), so that the struct can grow */
+	size_t limit; /* bytes the arena may ever use, 4 MiB or more, rounded down to a multiple of 4 MiB; goes before
+				 the option mem=. Default: the machine's memory, 512 MiB on 32-bit */
+	unsigned int
+		nr_cpus; /* CPUs to keep apart, at most 256 (32 on 32-bit); a number given here is simulated. Default:
+				 the machine's, as far as that goes */
 	const char *options;  /* the kernel's boot syntax, "slub_max_order=1 mem=64M"; read after KMM_OPTIONS */
 	kmm_report_fn report; /* where reports go; default: stderr */
 	void *report_arg;     /* handed to @report */
@@ -48,8 +52,9 @@ struct kmm_config {
  * reported and ignored. A failed call leaves nothing behind and may be repeated.
  *
  * Context: any thread; may sleep.
- * Return:  0; -EBUSY when the library already runs; -EINVAL for a bad option or a limit larger than the address
- *          space; -ENOMEM when the system refuses memory; -ESHUTDOWN after kmm_exit().
+ * Return:  0; -EBUSY when the library already runs; -EINVAL for a bad option, a limit below 4 MiB or larger than the
+ *          address space, too many CPUs, or another size of the config (each reported); -ENOMEM when the system refuses
+ *          memory (reported); -ESHUTDOWN after kmm_exit().
  * Source:  start_kernel() and mm_init(), init/main.c, Linux 6.1.
  */
 KMM_API int kmm_init(const struct kmm_config *config);
@@ -61,6 +66,7 @@ KMM_API int kmm_init(const struct kmm_config *config);
  * caller promises that no call is in flight and that nothing of the library is used again.
  *
  * Context: any thread; may sleep; no other thread is inside the library.
+ * Source:  none: a kernel does not end.
  */
 KMM_API void kmm_exit(void);
 
@@ -71,7 +77,8 @@ KMM_API void kmm_exit(void);
  * to the system.
  *
  * Context: any thread, not a signal handler; may sleep; hold no libkmm lock.
- * Return:  bytes handed back to the system.
+ * Return:  bytes handed back to the system; 0 before the start and after kmm_exit().
+ * Source:  none in the kernel, whose shrinking and free page reporting it does on demand.
  */
 KMM_API size_t kmm_trim(void);
 

@@ -45,7 +45,7 @@ struct page;
  * The pages are aligned to their own size. The caller owns them until __free_pages() with the same order. The first
  * call starts the library.
  *
- * Context: any thread, not a signal handler; hold no libkmm lock.
+ * Context: any thread, not a signal handler; not from a constructor or report callback.
  * Return:  the first page; NULL when memory ran out (reported unless __GFP_NOWARN, at most once in ten seconds), when
  *          @order is too large (reported once), or after kmm_exit(); errno is left alone.
  * Source:  alloc_pages(), mm/mempolicy.c and __alloc_pages(), mm/page_alloc.c, Linux 6.1.
@@ -63,7 +63,7 @@ KMM_API KMM_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned int order);
  * allocation, a page of a slab, another order than that of the allocation: reported ("BUG: Bad page state") and
  * refused, with nothing changed. A page whose state its owner has damaged is reported and never handed out again.
  *
- * Context: any thread, not a signal handler; hold no libkmm lock. After kmm_exit() it does nothing.
+ * Context: any thread, not a signal handler; not from a constructor or report callback. After kmm_exit() it does nothing.
  * Source:  __free_pages(), mm/page_alloc.c, Linux 6.1. Differs: the order is checked.
  */
 KMM_API void __free_pages(struct page *page, unsigned int order);
@@ -75,7 +75,7 @@ KMM_API void __free_pages(struct page *page, unsigned int order);
  * __get_free_pages - alloc_pages(), returned as an address.
  * @gfp:   as for alloc_pages().      @order: 0 to MAX_ORDER - 1.
  *
- * Context: any thread, not a signal handler; hold no libkmm lock.
+ * Context: any thread, not a signal handler; not from a constructor or report callback.
  * Return:  the address of the first byte, owned by the caller until free_pages(); 0 on failure.
  * Source:  __get_free_pages(), mm/page_alloc.c, Linux 6.1.
  */
@@ -88,7 +88,7 @@ KMM_API KMM_MUST_CHECK unsigned long __get_free_pages(gfp_t gfp, unsigned int or
  * get_zeroed_page - one page of zeros, as an address.
  * @gfp:   as for alloc_pages(); __GFP_ZERO is added.
  *
- * Context: any thread, not a signal handler; hold no libkmm lock.
+ * Context: any thread, not a signal handler; not from a constructor or report callback.
  * Return:  the address, owned by the caller until free_page(); 0 on failure.
  * Source:  get_zeroed_page(), mm/page_alloc.c, Linux 6.1.
  */
@@ -100,7 +100,7 @@ KMM_API KMM_MUST_CHECK unsigned long get_zeroed_page(gfp_t gfp);
  *
  * An address outside the arena is reported and refused; for one inside, see __free_pages().
  *
- * Context: any thread, not a signal handler; hold no libkmm lock. After kmm_exit() it does nothing.
+ * Context: any thread, not a signal handler; not from a constructor or report callback. After kmm_exit() it does nothing.
  * Source:  free_pages(), mm/page_alloc.c, Linux 6.1.
  */
 KMM_API void free_pages(unsigned long addr, unsigned int order);

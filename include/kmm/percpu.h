@@ -43,14 +43,18 @@ KMM_BEGIN_DECLS
  *
  * Every instance is zero. The caller owns the area until free_percpu().
  *
- * Context: any thread, not a signal handler; hold no libkmm lock. May sleep unless atomic.
+ * Context: any thread, not a signal handler; not from a constructor or report callback. May sleep unless atomic.
  * Return:  a per-CPU pointer, or NULL: memory or the slices ran out (reported ten times, then no more; never for an
  *          atomic request), or @size or @align is illegal (reported each time). errno is left alone.
  * Source:  __alloc_percpu_gfp(), mm/percpu.c, Linux 6.1.
  */
 KMM_API KMM_MUST_CHECK void __percpu *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp);
 
-/** __alloc_percpu - __alloc_percpu_gfp() with GFP_KERNEL. Source: __alloc_percpu(), mm/percpu.c, Linux 6.1. */
+/**
+ * __alloc_percpu - __alloc_percpu_gfp() with GFP_KERNEL.
+ * @size: bytes for each CPU.      @align: bytes, a power of two up to PAGE_SIZE.
+ * Ownership, context and return: as __alloc_percpu_gfp(). Source: __alloc_percpu(), mm/percpu.c, Linux 6.1.
+ */
 KMM_API KMM_MUST_CHECK void __percpu *__alloc_percpu(size_t size, size_t align);
 
 /**
@@ -78,19 +82,25 @@ KMM_API void free_percpu(void __percpu *ptr);
 /**
  * alloc_percpu - allocate one object of @type for every possible CPU, zeroed and aligned as the type needs it.
  * alloc_percpu_gfp - the same with the flags of __alloc_percpu_gfp().
- * Return: type __percpu *, or NULL. Source: include/linux/percpu.h, Linux 6.1.
+ * Ownership and context: as __alloc_percpu_gfp(). Return: type __percpu *, or NULL.
+ * Source: include/linux/percpu.h, Linux 6.1.
  */
 #define alloc_percpu_gfp(type, gfp) \
 	((__typeof__(type) __percpu *)__alloc_percpu_gfp(sizeof(type), __alignof__(type), gfp))
 #define alloc_percpu(type) ((__typeof__(type) __percpu *)__alloc_percpu(sizeof(type), __alignof__(type)))
 
 /**
- * kmm_nr_cpus - how many CPUs can exist (nr_cpu_ids): their numbers are below it. Starts the library if need be.
- * Context: any thread, not a signal handler. Constant once the library runs.
+ * kmm_nr_cpus - how many CPUs can exist: their numbers are below it. Starts the library if need be.
+ * Context: any thread, not a signal handler.
+ * Return:  1 or more, constant once the library runs; 1 when it cannot be started.
+ * Source:  nr_cpu_ids, include/linux/cpumask.h, Linux 6.1.
  */
 KMM_API unsigned int kmm_nr_cpus(void);
 
-/** for_each_possible_cpu - a loop over all CPU numbers; @cpu is an integer variable of the caller's. */
+/**
+ * for_each_possible_cpu - a loop over all CPU numbers; @cpu is an integer variable of the caller's.
+ * Context: as kmm_nr_cpus(). Source: include/linux/cpumask.h, Linux 6.1.
+ */
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < kmm_nr_cpus(); (cpu)++)
 
 /**
@@ -99,11 +109,18 @@ KMM_API unsigned int kmm_nr_cpus(void);
  * A guess, below kmm_nr_cpus(), that is renewed now and then: asking the system each time would cost more than the
  * operation on a wrong CPU. Correct code does not depend on it.
  *
- * Context: any. Source: raw_smp_processor_id(), include/linux/smp.h, Linux 6.1.
+ * Context: any. Return: a number below kmm_nr_cpus().
+ * Source:  raw_smp_processor_id(), include/linux/smp.h, Linux 6.1.
  */
 KMM_API unsigned int raw_smp_processor_id(void);
 
-/* What this_cpu_cmpxchg_double() calls, with the addresses in the slice of CPU 0. */
+/**
+ * kmm_this_cpu_cmpxchg_double - what this_cpu_cmpxchg_double() calls.
+ * @pcp1: per-CPU pointer to a word aligned to two words.      @pcp2: to the word behind it.
+ * @old1, @old2: what they must hold.      @new1, @new2: what they hold then.
+ * Context: any thread. Return: whether both were stored, as one atomic step.
+ * Source:  this_cpu_cmpxchg_double(), include/linux/percpu-defs.h, Linux 6.1.
+ */
 KMM_API bool kmm_this_cpu_cmpxchg_double(void __percpu *pcp1, void __percpu *pcp2, unsigned long old1,
 					 unsigned long old2, unsigned long new1, unsigned long new2);
 

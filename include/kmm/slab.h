@@ -42,7 +42,7 @@ struct kmem_cache;
  *
  * The caller owns the cache until kmem_cache_destroy().
  *
- * Context: any thread, not a signal handler; may sleep; hold no libkmm lock.
+ * Context: any thread, not a signal handler; may sleep; not from a constructor or report callback.
  * Return:  the cache; NULL with a report naming the cause when an argument is bad or memory ran out. With SLAB_PANIC
  *          the process is aborted instead.
  * Source:  kmem_cache_create(), mm/slab_common.c, Linux 6.1. Differs: the arguments are always checked.
@@ -58,9 +58,9 @@ KMM_API KMM_MUST_CHECK struct kmem_cache *kmem_cache_create(const char *name, un
  * @cache: nobody is using it or will use it again.
  *
  * While objects live the cache stays, whole and usable, and the misuse is reported; after the objects are freed it
- * can be destroyed.
+ * can be destroyed. Objects that other threads had in their hands at a fork() live for ever in the child.
  *
- * Context: any thread, not a signal handler; may sleep; hold no libkmm lock.
+ * Context: any thread, not a signal handler; may sleep; not from a constructor or report callback.
  * Source:  kmem_cache_destroy(), mm/slab_common.c, Linux 6.1. Differs: the second attempt works.
  */
 KMM_API void kmem_cache_destroy(struct kmem_cache *cache);
@@ -71,8 +71,9 @@ KMM_API void kmem_cache_destroy(struct kmem_cache *cache);
  *
  * The object holds what the constructor left, or zeros with __GFP_ZERO. The caller owns it until kmem_cache_free().
  *
- * Context: any thread, not a signal handler; hold no libkmm lock. The fast path takes no lock.
- * Return:  the object, or NULL when memory ran out; errno is left alone.
+ * Context: any thread, not a signal handler; not from a constructor or report callback. The fast path takes no lock.
+ * Return:  the object, or NULL when memory ran out (reported unless __GFP_NOWARN, ten times in five seconds at most);
+ *          errno is left alone.
  * Source:  kmem_cache_alloc(), mm/slub.c, Linux 6.1.
  */
 KMM_API KMM_MALLOC void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
@@ -89,7 +90,8 @@ KMM_API KMM_MALLOC void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp);
  * kmem_cache_free - give an object back.
  * @cache: the cache it came from.      @object: the object, or NULL, which is ignored.
  *
- * A pointer that is not an object of @cache is reported and left alone.
+ * A pointer that is not the start of an object of @cache is reported and left alone. So is the last object freed to its
+ * slab, freed again; any other double free corrupts the slab's list, as in the kernel without slub_debug.
  *
  * Context: any thread, not a signal handler. The fast path takes no lock.
  * Source:  kmem_cache_free(), mm/slub.c, Linux 6.1. Differs: the pointer is always checked.
@@ -98,16 +100,19 @@ KMM_API void kmem_cache_free(struct kmem_cache *cache, void *object);
 
 /**
  * kmem_cache_shrink - free the empty slabs of a cache, those the CPUs hold included.
+ * @cache: live cache.
  *
- * Context: any thread, not a signal handler; may sleep; hold no libkmm lock. Safe beside allocation and free.
- * Return:  0 when no slab is left, 1 when some are.
+ * Context: any thread, not a signal handler; may sleep; not from a constructor or report callback. Safe beside allocation and free.
+ * Return:  0 when no slab is left, 1 when some are; 0 after kmm_exit().
  * Source:  kmem_cache_shrink(), mm/slab_common.c, Linux 6.1.
  */
 KMM_API int kmem_cache_shrink(struct kmem_cache *cache);
 
 /**
- * kmem_cache_size - bytes of an object, as given to kmem_cache_create().
+ * kmem_cache_size - the size of an object.
+ * @cache: live cache.
  * Context: any, a signal handler too; takes no lock.
+ * Return:  bytes, as given to kmem_cache_create().
  * Source:  kmem_cache_size(), mm/slab_common.c, Linux 6.1.
  */
 KMM_API unsigned int kmem_cache_size(struct kmem_cache *cache);
@@ -119,20 +124,21 @@ KMM_API unsigned int kmem_cache_size(struct kmem_cache *cache);
  * Sizes up to KMALLOC_MAX_CACHE_SIZE come from the cache of the next size class, larger ones are whole pages. Memory is
  * aligned to 8 bytes, and to its size where that is a power of two. The caller owns it until kfree().
  *
- * Context: any thread, not a signal handler; hold no libkmm lock. The fast path takes no lock.
- * Return:  the memory, or NULL when it ran out or @size is above KMALLOC_MAX_SIZE; errno is left alone.
+ * Context: any thread, not a signal handler; not from a constructor or report callback. The fast path takes no lock.
+ * Return:  the memory, or NULL when it ran out (reported as by kmem_cache_alloc()) or @size is above KMALLOC_MAX_SIZE
+ *          (reported once unless __GFP_NOWARN); errno is left alone.
  * Source:  kmalloc(), include/linux/slab.h; __kmalloc(), mm/slab_common.c, Linux 6.1.
  */
 KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1) void *kmalloc(size_t size, gfp_t gfp);
 
 /**
- * kzalloc - kmalloc() of @size bytes that are all zero.
+ * kzalloc - kmalloc() of @size bytes that are all zero. @gfp, and a @size of 0: as for kmalloc().
  * Ownership, context and return: as kmalloc(). Source: kzalloc(), include/linux/slab.h, Linux 6.1.
  */
 KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1) void *kzalloc(size_t size, gfp_t gfp);
 
 /**
- * kmalloc_array - kmalloc() of @n elements of @size bytes each.
+ * kmalloc_array - kmalloc() of @n elements of @size bytes each. @gfp, and 0 bytes in all: as for kmalloc().
  * Ownership and context: as kmalloc(). Return: as kmalloc(); NULL also when @n * @size overflows.
  * Source:  kmalloc_array(), include/linux/slab.h, Linux 6.1.
  */
@@ -146,7 +152,7 @@ KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1, 2) void *kcalloc(size_t n, size_t size, gfp
 
 /**
  * kmalloc_large - kmalloc() from whole pages, whatever the size.
- * @size: bytes, rounded up to a power of two of pages; the memory is aligned to that.
+ * @size: bytes, rounded up to a power of two of pages; the memory is aligned to that.    @gfp: as for kmalloc().
  * Ownership, context and return: as kmalloc(); kfree() takes it back.
  * Source:  kmalloc_large(), mm/slab_common.c, Linux 6.1.
  */
@@ -159,15 +165,16 @@ KMM_API KMM_MALLOC KMM_ALLOC_SIZE(1) void *kmalloc_large(size_t size, gfp_t gfp)
  *        old ksize() are zero.
  *
  * Context: as kmalloc().
- * Return:  the memory, which may have moved; NULL when it ran out, @p is then untouched.
+ * Return:  the memory, the caller's until kfree(); if it moved, @p is freed. NULL when memory ran out, or for a @p that is
+ *          not an allocation (reported): @p is then untouched.
  * Source:  krealloc(), mm/slab_common.c, Linux 6.1.
  */
 KMM_API KMM_MUST_CHECK KMM_ALLOC_SIZE(2) void *krealloc(const void *p, size_t size, gfp_t gfp);
 
 /**
  * kfree - give back what kmalloc(), its family or kmem_cache_alloc() returned.
- * @p: the memory. NULL and ZERO_SIZE_PTR are ignored; any other pointer that is not the start of an allocation is
- *     reported and left alone.
+ * @p: the memory. NULL and ZERO_SIZE_PTR, and what lies between them, are ignored; any other pointer that is not the
+ *     start of an allocation is reported and left alone. For double frees see kmem_cache_free().
  *
  * Context: any thread, not a signal handler. The fast path takes no lock.
  * Source:  kfree(), mm/slab_common.c, Linux 6.1. Differs: the pointer is always checked.
@@ -179,6 +186,7 @@ KMM_API void kfree(const void *p);
  * @p: the start of an allocation of kmalloc(), its family or kmem_cache_alloc(); NULL or ZERO_SIZE_PTR have 0 bytes. Any
  *     other pointer is reported and has 0 bytes too.
  * Context: any thread, not a signal handler; takes no lock.
+ * Return:  bytes; all of them may be used.
  * Source:  ksize(), mm/slab_common.c, Linux 6.1.
  */
 KMM_API size_t ksize(const void *p);

@@ -137,8 +137,9 @@ static void fork_child(void)
 /* Fork handlers run for a library that was started as a whole. */
 static void a_child_forked_just_then_finds_the_block_free(void **state)
 {
-	struct kmm_config config = { .size = sizeof(config), .limit = SECTION_SIZE };
-	unsigned long nr = SECTION_SIZE / PAGEBLOCK_SIZE - 1, addr[16];
+	enum { LIMIT = 16 << 20 }; /* a small section has no pageblock left after the start */
+	struct kmm_config config = { .size = sizeof(config), .limit = LIMIT };
+	unsigned long nr = LIMIT / PAGEBLOCK_SIZE - 1, addr[16];
 
 	(void)state;
 	assert_int_equal(kmm_init(&config), 0);

@@ -61,8 +61,12 @@ struct page *zone_take_locked(struct zone *zone, unsigned int order, enum migrat
 	return page;
 }
 
-/* One try: pages off the lists, in the form that the caller asked for. */
-static struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned int order)
+/*
+ * One try: pages off the lists, in the form that the caller asked for. *@isolated: whether blocks were away from the lists
+ * when it failed, having their memory given back. It is read in the same hold of the lock as the lists: later, the blocks
+ * may be back and the answer wrong.
+ */
+static struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned int order, bool *isolated)
 {
 	const enum migratetype type = gfp_migratetype(gfp);
 	struct page *page;
@@ -75,22 +79,11 @@ static struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned int order)
 			page = zone_take_locked(zone, order, type, &reported);
 		if (likely(page))
 			zone_mod_free(zone, -(1L << order));
+		else
+			*isolated = zone->nr_isolated != 0;
 		kmm_unlock(&zone->lock);
 	} while (page && unlikely(!prep_new_block(zone, page, order, gfp, reported)));
 	return page;
-}
-
-/* Blocks whose memory is just being given back are free all the same: they return within microseconds. */
-static bool wait_for_isolated(struct zone *zone)
-{
-	bool isolated;
-
-	kmm_lock(&zone->lock);
-	isolated = zone->nr_isolated != 0;
-	kmm_unlock(&zone->lock);
-	if (isolated)
-		sched_yield();
-	return isolated;
 }
 
 static bool zone_is_started(struct zone *zone)
@@ -107,13 +100,18 @@ static noinline struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
 {
 	struct zone *zone = &kmm_zone;
 	struct page *page;
+	bool isolated = false;
 
 	/* Not there yet, or not there any more. In the second case there is nothing to say. */
 	if (!zone_is_started(zone) && !(kmm_boot_ensure() && zone_is_started(zone)))
 		return NULL;
-	do {
-		page = zone_alloc(zone, gfp, order);
-	} while (!page && wait_for_isolated(zone));
+	for (;;) {
+		page = zone_alloc(zone, gfp, order, &isolated);
+		if (page || !isolated)
+			break;
+		/* Those blocks are free all the same, and come back within microseconds. */
+		sched_yield();
+	}
 	if (!page && !(gfp & __GFP_NOWARN))
 		report_alloc_failure(zone, gfp, order);
 	return page;
@@ -122,6 +120,7 @@ static noinline struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
 	struct page *page;
+	bool isolated = false;
 
 	if (KMM_CONFIG_CHECK)
 		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
@@ -132,7 +131,7 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 	}
 	if (unlikely(READ_ONCE(injected.left)) && injection_strikes())
 		return NULL;
-	page = zone_alloc(&kmm_zone, gfp, order);
+	page = zone_alloc(&kmm_zone, gfp, order, &isolated);
 	return likely(page) ? page : alloc_pages_slow(gfp, order);
 }
 

@@ -14,6 +14,7 @@
 #include <kmm/init.h>
 
 #include "arena/arena.h"
+#include "arena/os.h"
 #include "base/boot.h"
 #include "base/fork.h"
 #include "base/options.h"
@@ -57,12 +58,21 @@ static int read_options(const struct kmm_config *config)
 	return 0;
 }
 
+/* The machine's CPUs, as far as a quarter of the address space goes: each has a slice of it. CPUs beyond share. */
+static long default_nr_cpus(void)
+{
+	const size_t slices = (os_address_space_size() / 4) >> KMM_PCPU_SLICE_SHIFT;
+	const long most = (long)min_of(slices, (size_t)NR_CPUS_MAX);
+
+	return max_of(min_of(sysconf(_SC_NPROCESSORS_CONF), most), 1L);
+}
+
 static int set_nr_cpus(const struct kmm_config *config)
 {
 	long nr = config && config->nr_cpus ? (long)config->nr_cpus : (long)option_nr_cpus;
 
 	if (!nr)
-		nr = max_of(min_of(sysconf(_SC_NPROCESSORS_CONF), (long)NR_CPUS_MAX), 1L);
+		nr = default_nr_cpus();
 	if (nr < 0 || nr > NR_CPUS_MAX) {
 		kmm_report(KMM_REPORT_WARN, "kmm_init: nr_cpus %ld: must be 1 to %d\n", nr, NR_CPUS_MAX);
 		return -EINVAL;

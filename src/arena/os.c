@@ -92,16 +92,28 @@ void os_page_size_override(size_t size)
 	WRITE_ONCE(page_size_override, size);
 }
 
+size_t os_address_space_size(void)
+{
+	const int saved = errno;
+	struct rlimit limit;
+	size_t size = SIZE_MAX;
+
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		size = (size_t)min_of((uint64_t)limit.rlim_cur, (uint64_t)SIZE_MAX);
+	errno = saved;
+	return size;
+}
+
 size_t os_memory_size(void)
 {
 	const int saved = errno;
 	const long pages = sysconf(_SC_PHYS_PAGES);
-	uint64_t size = pages > 0 ? (uint64_t)pages * system_page_size() : UINT64_C(1) << 30;
-	struct rlimit limit;
+	const uint64_t size = pages > 0 ? (uint64_t)pages * system_page_size() : UINT64_C(1) << 30;
+	const size_t space = os_address_space_size();
 
-	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-		size = min_of(size, (uint64_t)limit.rlim_cur / 2);
 	errno = saved;
+	if (space < SIZE_MAX)
+		return (size_t)min_of(size, (uint64_t)space / 2);
 	return (size_t)min_of(size, (uint64_t)SIZE_MAX);
 }
 

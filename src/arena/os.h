@@ -13,6 +13,8 @@
 size_t os_page_size(void);
 /* For tests: a page size larger than the system's own, a multiple of it; 0 ends it. */
 void os_page_size_override(size_t size);
+/* Bytes of address space that RLIMIT_AS leaves the process, used ones included; SIZE_MAX without a limit. */
+size_t os_address_space_size(void);
 /* Bytes of memory in the machine. Where RLIMIT_AS is set, at most half of it: the program needs address space too. */
 size_t os_memory_size(void);
 

@@ -260,6 +260,16 @@ static int growth_needs_no_address_space(void)
 	return nr >= 3 * SECTION_SIZE / PAGEBLOCK_SIZE ? 0 : 2;
 }
 
+/* The defaults share what there is: half for the arena, a quarter for the slices of the CPUs. */
+static int defaults_fit_a_small_address_space(void)
+{
+	if (kmm_init(NULL))
+		return 2;
+	if (!library_works())
+		return 3;
+	return kmm_nr_cpus() >= 1 ? 0 : 4;
+}
+
 static void expect_success(int status)
 {
 	if (status < 0)
@@ -277,6 +287,15 @@ static void rlimit_as_makes_the_default_smaller(void **state)
 {
 	(void)state;
 	expect_success(run_with_address_space(1600 * MIB, default_takes_less));
+}
+
+static void rlimit_as_makes_the_slices_fewer(void **state)
+{
+	(void)state;
+	/* A sanitizer's shadow is most of the address space, and no share of it can be told from the rest. */
+	if (address_space() / MIB > 1UL << 20)
+		skip();
+	expect_success(run_with_address_space(700 * MIB, defaults_fit_a_small_address_space));
 }
 
 static void rlimit_as_leaves_no_room_at_all(void **state)
@@ -302,6 +321,7 @@ int main(void)
 		TEST(limits_out_of_range),
 		TEST(rlimit_as_refuses_an_explicit_limit),
 		TEST(rlimit_as_makes_the_default_smaller),
+		TEST(rlimit_as_makes_the_slices_fewer),
 		TEST(rlimit_as_leaves_no_room_at_all),
 		TEST(rlimit_as_does_not_stop_growth),
 	};

@@ -150,14 +150,6 @@ KMM_API struct kmem_cache *kmem_cache_create(const char *name, unsigned int size
 	return s;
 }
 
-/* Slabs left after everything free was collected: each holds an object that its owner forgot. Caller: slab_mutex. */
-static unsigned long shutdown_cache(struct kmem_cache *s)
-{
-	kmm_assert_held(&slab_mutex);
-	shrink_cache(s);
-	return __atomic_load_n(&get_node(s, 0)->nr_slabs, __ATOMIC_RELAXED);
-}
-
 KMM_API void kmem_cache_destroy(struct kmem_cache *s)
 {
 	unsigned long nr_slabs;
@@ -165,9 +157,9 @@ KMM_API void kmem_cache_destroy(struct kmem_cache *s)
 	if (!s || kmm_boot_state() != KMM_RUNNING)
 		return;
 	/* A trim that has collected empty slabs of this cache and not freed them yet holds the mutex: without it, its
-	 * slabs would look like slabs with objects. */
+	 * slabs would look like slabs with objects. What is left otherwise holds objects that their owner forgot. */
 	kmm_lock(&slab_mutex);
-	nr_slabs = shutdown_cache(s);
+	nr_slabs = shrink_cache(s);
 	if (!nr_slabs)
 		cds_list_del(&s->list);
 	kmm_unlock(&slab_mutex);

@@ -15,8 +15,8 @@ void kmem_cache_release(struct kmem_cache *s);
 /* boot.c: the node of the first cache comes out of that cache's own first slab. 0 or -ENOMEM. */
 int early_kmem_cache_node_alloc(struct kmem_cache *s);
 
-/* Frees the empty slabs of a cache; see kmem_cache_shrink(). */
-int shrink_cache(struct kmem_cache *s);
+/* Frees the empty slabs of a cache; see kmem_cache_shrink(). Returns how many slabs are left. */
+unsigned long shrink_cache(struct kmem_cache *s);
 
 /* Registers SLUB's locks for fork; boot.c. */
 void slub_fork_register(void);

@@ -5,7 +5,6 @@
 
 #include "slub/cpu_slab.h"
 #include "slub/node_partial.h"
-#include "slub/slab_pages.h"
 
 void put_cpu_partial_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, struct slab *slab, bool drain,
 			    struct slab **discard)
@@ -48,12 +47,8 @@ void unfreeze_partials_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, st
 	kmm_lock(&n->list_lock);
 	while (slab) {
 		struct slab *next = slab->next;
-		struct slab_word now = slab_word_unfreeze(s, slab, NULL, NULL, 0);
 
-		if (!now.inuse && n->nr_partial >= s->min_partial)
-			slabs_collect(discard, slab);
-		else
-			add_partial_locked(n, slab, DEACTIVATE_TO_TAIL);
+		unfreeze_slab_locked(s, n, slab, NULL, NULL, 0, DEACTIVATE_TO_TAIL, discard);
 		slab = next;
 	}
 	kmm_unlock(&n->list_lock);

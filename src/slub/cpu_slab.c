@@ -43,19 +43,9 @@ void cpu_slab_install_locked(struct kmem_cache_cpu *c, struct slab *slab, void *
 	smp_store_release(&c->slab, slab);
 }
 
-/* Where a slab goes that leaves its CPU. */
-enum slab_modes {
-	M_NONE,
-	M_PARTIAL,
-	M_FREE,
-	M_FULL_NOLIST,
-};
-
 void deactivate_slab_locked(struct kmem_cache *s, struct cpu_slab_taken taken, struct slab **discard)
 {
 	struct kmem_cache_node *n = get_node(s, 0);
-	enum slab_modes mode = M_NONE;
-	struct slab_word now;
 	unsigned int nr;
 	void *tail;
 
@@ -64,21 +54,12 @@ void deactivate_slab_locked(struct kmem_cache *s, struct cpu_slab_taken taken, s
 	/* Stage one: what the CPU held back, which nobody else can reach. */
 	tail = freelist_tail(s, taken.slab, taken.freelist, &nr);
 
-	/* Stage two: list, unfreeze and place in one hold of the list lock. */
+	/* Stage two: list, unfreeze and place. A slab with objects the CPU held back is hot: it goes where the next refill
+	 * looks first. */
 	kmm_lock(&n->list_lock);
-	now = slab_word_unfreeze(s, taken.slab, taken.freelist, tail, nr);
-	if (!now.inuse && n->nr_partial >= s->min_partial)
-		mode = M_FREE;
-	else
-		mode = now.freelist ? M_PARTIAL : M_FULL_NOLIST;
-	if (mode == M_PARTIAL) {
-		/* A slab with objects the CPU held back is hot: it goes where the next refill looks first. */
-		add_partial_locked(n, taken.slab, taken.freelist ? DEACTIVATE_TO_HEAD : DEACTIVATE_TO_TAIL);
-	}
+	unfreeze_slab_locked(s, n, taken.slab, taken.freelist, tail, nr,
+			     taken.freelist ? DEACTIVATE_TO_HEAD : DEACTIVATE_TO_TAIL, discard);
 	kmm_unlock(&n->list_lock);
-
-	if (mode == M_FREE)
-		slabs_collect(discard, taken.slab);
 }
 
 void flush_cpu_slab(struct kmem_cache *s, unsigned int cpu)

@@ -79,12 +79,8 @@ noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, void *head
 	do {
 		struct slab_word old = slab_word_read(slab), new = old;
 
-		if (unlikely(old.freelist == head)) {
-			report_double_free(s, slab, head);
-			return;
-		}
-		if (unlikely(old.inuse < nr)) {
-			/* Torn, or more frees than allocations. The counters are one word: they are never torn. */
+		/* The last object freed, freed again; or more frees than allocations. Neither word is torn by itself. */
+		if (unlikely(old.freelist == head || old.inuse < nr)) {
 			report_double_free(s, slab, head);
 			return;
 		}

@@ -35,13 +35,19 @@ static inline void freeptr_set(const struct kmem_cache *s, void *object, void *n
 	WRITE_ONCE(*(void **)(void *)((char *)object + s->offset), next);
 }
 
+/* Objects of a slab: does not change while one of them is in use. */
+static inline unsigned int slab_objects(const struct slab *slab)
+{
+	return (READ_ONCE(slab->counters) >> 16) & 0x7fff;
+}
+
 /* A chain longer than its slab has objects: an object was freed twice, or written to after its free. BUG. */
 void report_freechain_corrupt(const struct kmem_cache *s, const struct slab *slab);
 
 /* The last object of a list that the caller owns, and its length in *@nr. NULL for an empty list. */
 static inline void *freelist_tail(const struct kmem_cache *s, const struct slab *slab, void *freelist, unsigned int *nr)
 {
-	const unsigned int objects = (READ_ONCE(slab->counters) >> 16) & 0x7fff;
+	const unsigned int objects = slab_objects(slab);
 	void *tail = NULL;
 
 	*nr = 0;
@@ -79,8 +85,7 @@ static inline bool object_start_ok(const struct kmem_cache *s, const struct slab
 {
 	uint64_t off = (uint64_t)((const char *)object - slab_address(slab));
 
-	return off * s->size_inverse < s->size_inverse &&
-	       off < (uint64_t)((READ_ONCE(slab->counters) >> 16) & 0x7fff) * s->size;
+	return off * s->size_inverse < s->size_inverse && off < (uint64_t)slab_objects(slab) * s->size;
 }
 
 #endif /* KMM_SLUB_FREEPTR_H */

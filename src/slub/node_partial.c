@@ -4,6 +4,7 @@
 #include "slub/node_partial.h"
 
 #include "slub/cpu_partial.h"
+#include "slub/slab_pages.h"
 
 void init_kmem_cache_node(struct kmem_cache_node *n)
 {
@@ -68,19 +69,29 @@ struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_cache_nod
 	return first;
 }
 
+void unfreeze_slab_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab, void *head, void *tail,
+			  unsigned int nr, enum partial_place place, struct slab **discard)
+{
+	struct slab_word now;
+
+	kmm_assert_held(&n->list_lock);
+	now = slab_word_unfreeze(s, slab, head, tail, nr);
+	if (!now.inuse && n->nr_partial >= s->min_partial)
+		slabs_collect(discard, slab);
+	else if (now.freelist)
+		add_partial_locked(n, slab, place);
+}
+
 /*
  * Puts @rest back, unfreezes and lists: the end of both paths that use a slab without a CPU. The slab has at least one
- * object in use, so it is never empty here.
+ * object in use, so it is never empty here and nothing is discarded.
  */
 static void unfreeze_and_list_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab, void *rest)
 {
-	struct slab_word now;
 	unsigned int nr;
 	void *tail = freelist_tail(s, slab, rest, &nr);
 
-	now = slab_word_unfreeze(s, slab, rest, tail, nr);
-	if (now.freelist)
-		add_partial_locked(n, slab, DEACTIVATE_TO_HEAD);
+	unfreeze_slab_locked(s, n, slab, rest, tail, nr, DEACTIVATE_TO_HEAD, NULL);
 }
 
 void *get_partial_object(struct kmem_cache *s, struct kmem_cache_node *n)

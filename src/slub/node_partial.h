@@ -36,6 +36,14 @@ struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_cache_nod
  */
 void *get_partial_object(struct kmem_cache *s, struct kmem_cache_node *n);
 
+/*
+ * Ends a slab's time with a CPU: gives the list @head..@tail of @nr objects back, unfreezes, and puts the slab where it
+ * belongs by what is free in it - the node list at @place, nowhere when it is FULL, or *@discard when it is empty and the
+ * node has enough. Caller: list_lock, which is held throughout, so that nobody sees the slab unfrozen and unlisted.
+ */
+void unfreeze_slab_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab, void *head, void *tail,
+			  unsigned int nr, enum partial_place place, struct slab **discard);
+
 /* Lists a new slab, frozen with all objects taken, of which @rest are free: puts them back and unfreezes.
  * Takes list_lock. */
 void node_partial_adopt_new(struct kmem_cache *s, struct slab *slab, void *rest);

@@ -42,7 +42,7 @@ static void sort_partial_locked(struct kmem_cache_node *n, struct slab **discard
 		cds_list_splice(&promote[i], &n->partial);
 }
 
-int shrink_cache(struct kmem_cache *s)
+unsigned long shrink_cache(struct kmem_cache *s)
 {
 	struct kmem_cache_node *n = get_node(s, 0);
 	struct slab *discard = NULL;
@@ -53,12 +53,12 @@ int shrink_cache(struct kmem_cache *s)
 	kmm_unlock(&n->list_lock);
 	KMM_RACE_POINT("shrink:collected");
 	slabs_discard(s, discard);
-	return READ_ONCE(n->nr_slabs) != 0;
+	return READ_ONCE(n->nr_slabs);
 }
 
 KMM_API int kmem_cache_shrink(struct kmem_cache *s)
 {
-	return kmm_boot_state() == KMM_RUNNING ? shrink_cache(s) : 0;
+	return kmm_boot_state() == KMM_RUNNING && shrink_cache(s) != 0;
 }
 
 void slub_trim(void)

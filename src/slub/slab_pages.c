@@ -35,7 +35,6 @@ struct slab *allocate_slab(struct kmem_cache *s, gfp_t flags)
 	gfp_t alloc_gfp;
 	struct slab *slab;
 
-	kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
 	flags |= s->allocflags;
 	alloc_gfp = slab_first_try_gfp(flags);
 	/* A high order is a wish: do not wait for it when a smaller one will do. */
@@ -92,8 +91,6 @@ void slabs_discard(struct kmem_cache *s, struct slab *list)
 {
 	struct kmem_cache_node *n = get_node(s, 0);
 
-	if (list)
-		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
 	while (list) {
 		struct slab *slab = list;
 		struct page *page = slab_page(slab);

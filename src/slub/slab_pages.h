@@ -2,7 +2,8 @@
  * slab_pages.h - pages become a slab, and a slab becomes pages again.
  *
  * Owns:   the making of a slab, the local list of slabs to discard, n->nr_slabs and n->total_objects.
- * Rules:  called with no lock of rank 30 or 40 held, because pages are asked for and freed here.
+ * Rules:  called with no lock of rank 30 or 40 held, because pages are asked for and freed here; alloc_pages() and
+ *         __free_pages() check that.
  * Source: allocate_slab(), new_slab(), free_slab(), discard_slab(), mm/slub.c, Linux 6.1.
  */
 #ifndef KMM_SLUB_SLAB_PAGES_H

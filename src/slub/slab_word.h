@@ -47,12 +47,6 @@ static inline struct slab_word slab_word_read(const struct slab *slab)
 	return slab_word_unpack(READ_ONCE(slab->freelist), counters);
 }
 
-/* Objects of a slab: does not change while one of them is in use. */
-static inline unsigned int slab_objects(const struct slab *slab)
-{
-	return (READ_ONCE(slab->counters) >> 16) & 0x7fff;
-}
-
 /* For a slab that nobody else can see. */
 static inline void slab_word_init(struct slab *slab, struct slab_word w)
 {

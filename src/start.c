@@ -16,7 +16,6 @@
 #include "arena/arena.h"
 #include "arena/os.h"
 #include "base/boot.h"
-#include "base/fork.h"
 #include "base/options.h"
 #include "base/report.h"
 #include "buddy/buddy.h"
@@ -116,7 +115,6 @@ static int start_rooms(const struct kmm_config *config)
 	err = kmem_cache_init();
 	if (err)
 		goto stop_slub;
-	kmm_fork_init();
 	kmem_cache_init_late();
 	return 0;
 

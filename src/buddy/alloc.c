@@ -74,9 +74,7 @@ static struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned int order,
 
 	do {
 		kmm_lock(&zone->lock);
-		page = likely(zone->started) ? free_area_take(zone, order, type, &reported) : NULL;
-		if (unlikely(!page) && zone->started)
-			page = zone_take_locked(zone, order, type, &reported);
+		page = likely(zone->started) ? zone_take_locked(zone, order, type, &reported) : NULL;
 		if (likely(page))
 			zone_mod_free(zone, -(1L << order));
 		else

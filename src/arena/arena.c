@@ -179,27 +179,7 @@ int arena_section_online(unsigned long *pfn, unsigned long *nr)
 	return ret;
 }
 
-static void fork_lock(void)
-{
-	kmm_lock_same_rank(&arena_lock);
-}
-
-static void fork_unlock(void)
-{
-	kmm_unlock(&arena_lock);
-}
-
-static void fork_reset(void)
-{
-	kmm_lock_reset(&arena_lock);
-}
-
-static const struct kmm_fork_handler fork_handler = {
-	.rank = KMM_RANK_ARENA,
-	.lock_all = fork_lock,
-	.unlock_all = fork_unlock,
-	.reset_all = fork_reset,
-};
+static const struct kmm_fork_handler fork_handler = { .rank = KMM_RANK_ARENA, .lock = &arena_lock };
 
 /* A limit that somebody named: it is taken as it is or refused. */
 static int reserve_explicit(size_t limit)

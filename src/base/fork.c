@@ -50,6 +50,30 @@ static bool takes_part(const struct kmm_fork_handler *handler)
 	return running || handler == &arch_handler;
 }
 
+static void handler_lock(const struct kmm_fork_handler *handler)
+{
+	if (handler->lock)
+		kmm_lock_same_rank(handler->lock);
+	else
+		handler->lock_all();
+}
+
+static void handler_unlock(const struct kmm_fork_handler *handler)
+{
+	if (handler->lock)
+		kmm_unlock(handler->lock);
+	else
+		handler->unlock_all();
+}
+
+static void handler_reset(const struct kmm_fork_handler *handler)
+{
+	if (handler->lock)
+		kmm_lock_reset(handler->lock);
+	if (handler->reset_all)
+		handler->reset_all();
+}
+
 static void fork_prepare(void)
 {
 	unsigned int i;
@@ -58,7 +82,7 @@ static void fork_prepare(void)
 	running = kmm_boot_state() == KMM_RUNNING;
 	for (i = 0; i < nr_handlers; i++) {
 		if (takes_part(handlers[i]))
-			handlers[i]->lock_all();
+			handler_lock(handlers[i]);
 	}
 	kmm_report_fork_prepare();
 }
@@ -70,7 +94,7 @@ static void fork_parent(void)
 	kmm_report_fork_parent();
 	for (i = nr_handlers; i-- > 0;) {
 		if (takes_part(handlers[i]))
-			handlers[i]->unlock_all();
+			handler_unlock(handlers[i]);
 	}
 	kmm_boot_fork_parent();
 }
@@ -82,7 +106,7 @@ static void fork_child(void)
 	kmm_report_fork_child();
 	for (i = nr_handlers; i-- > 0;) {
 		if (takes_part(handlers[i]))
-			handlers[i]->reset_all();
+			handler_reset(handlers[i]);
 	}
 	kmm_boot_fork_child();
 }

@@ -3,8 +3,9 @@
  *
  * Owns:  the list of handlers, in rank order.
  * Rules: handlers run only while the library runs: in a cold or dead one nobody is inside a room.
- *        @lock_all takes all locks of one rank in address order with kmm_lock_same_rank(); @unlock_all releases them in
- *        the parent; @reset_all makes them new in the child, where no other thread exists. Handlers allocate nothing.
+ *        A rank with one lock names it in @lock. For any other, @lock_all takes all locks of the rank in address order
+ *        with kmm_lock_same_rank(); @unlock_all releases them in the parent; @reset_all makes them new in the child, where
+ *        no other thread exists. Handlers allocate nothing.
  */
 #ifndef KMM_BASE_FORK_H
 #define KMM_BASE_FORK_H
@@ -12,10 +13,11 @@
 #include "base/lock.h"
 
 struct kmm_fork_handler {
-	unsigned int rank; /* ascending order of @lock_all, descending of the others */
+	unsigned int rank;     /* ascending order of locking, descending of the others */
+	struct kmm_lock *lock; /* taken, released and made new by fork.c; NULL: the functions do it */
 	void (*lock_all)(void);
 	void (*unlock_all)(void);
-	void (*reset_all)(void);
+	void (*reset_all)(void); /* with @lock, or NULL: what else the child puts right, after the lock is new */
 };
 
 /* Registers at start; the handler is static and stays. At most 16. Registering one twice does nothing. */

@@ -61,19 +61,8 @@ bool zone_grow_locked(struct zone *zone)
 	return true;
 }
 
-static void fork_lock(void)
+static void fork_restore(void)
 {
-	kmm_lock_same_rank(&kmm_zone.lock);
-}
-
-static void fork_unlock(void)
-{
-	kmm_unlock(&kmm_zone.lock);
-}
-
-static void fork_reset(void)
-{
-	kmm_lock_reset(&kmm_zone.lock);
 	kmm_lock(&kmm_zone.lock);
 	reporting_restore(&kmm_zone);
 	kmm_unlock(&kmm_zone.lock);
@@ -81,9 +70,8 @@ static void fork_reset(void)
 
 static const struct kmm_fork_handler fork_handler = {
 	.rank = KMM_RANK_ZONE,
-	.lock_all = fork_lock,
-	.unlock_all = fork_unlock,
-	.reset_all = fork_reset,
+	.lock = &kmm_zone.lock,
+	.reset_all = fork_restore,
 };
 
 /* An empty zone: every list is there and nothing is on it. */

@@ -31,39 +31,8 @@ const struct kmm_param percpu_params[] = { { .name = NULL } };
 /* The library has no static per-CPU variables of its own. */
 #define PCPU_STATIC_SIZE ((size_t)0)
 
-static void fork_lock_mutex(void)
-{
-	kmm_lock_same_rank(&pcpu_alloc_mutex);
-}
-
-static void fork_unlock_mutex(void)
-{
-	kmm_unlock(&pcpu_alloc_mutex);
-}
-
-static void fork_reset_mutex(void)
-{
-	kmm_lock_reset(&pcpu_alloc_mutex);
-}
-
-static void fork_lock_maps(void)
-{
-	kmm_lock_same_rank(&pcpu_lock);
-}
-
-static void fork_unlock_maps(void)
-{
-	kmm_unlock(&pcpu_lock);
-}
-
-static void fork_reset_maps(void)
-{
-	kmm_lock_reset(&pcpu_lock);
-}
-
-static const struct kmm_fork_handler fork_mutex = { KMM_RANK_PCPU_ALLOC, fork_lock_mutex, fork_unlock_mutex,
-						    fork_reset_mutex };
-static const struct kmm_fork_handler fork_maps = { KMM_RANK_PCPU, fork_lock_maps, fork_unlock_maps, fork_reset_maps };
+static const struct kmm_fork_handler fork_mutex = { .rank = KMM_RANK_PCPU_ALLOC, .lock = &pcpu_alloc_mutex };
+static const struct kmm_fork_handler fork_maps = { .rank = KMM_RANK_PCPU, .lock = &pcpu_lock };
 
 /* A chunk that serves [@start, @end) of the first unit. */
 static struct pcpu_chunk *alloc_first_chunk(size_t start, size_t end)

@@ -8,33 +8,10 @@
  */
 #include "slub/cache.h"
 
-#include "base/boot.h"
 #include "base/fork.h"
-
-static bool started(void)
-{
-	return kmm_boot_state() == KMM_RUNNING;
-}
-
-static void lock_mutex(void)
-{
-	kmm_lock_same_rank(&slab_mutex);
-}
-
-static void unlock_mutex(void)
-{
-	kmm_unlock(&slab_mutex);
-}
-
-static void reset_mutex(void)
-{
-	kmm_lock_reset(&slab_mutex);
-}
 
 static void for_each_cpu_lock(void (*act)(struct kmm_lock *))
 {
-	if (!started())
-		return;
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
 		act(cpu_lock(cpu));
 }
@@ -43,8 +20,6 @@ static void for_each_list_lock(void (*act)(struct kmm_lock *))
 {
 	struct kmem_cache *s;
 
-	if (!started())
-		return;
 	cds_list_for_each_entry(s, &slab_caches, list)
 		act(&get_node(s, 0)->list_lock);
 }
@@ -80,9 +55,9 @@ static void reset_lists(void)
 }
 
 static const struct kmm_fork_handler handlers[] = {
-	{ KMM_RANK_SLAB_MUTEX, lock_mutex, unlock_mutex, reset_mutex },
-	{ KMM_RANK_CPU, lock_cpus, unlock_cpus, reset_cpus },
-	{ KMM_RANK_NODE_LIST, lock_lists, unlock_lists, reset_lists },
+	{ .rank = KMM_RANK_SLAB_MUTEX, .lock = &slab_mutex },
+	{ .rank = KMM_RANK_CPU, .lock_all = lock_cpus, .unlock_all = unlock_cpus, .reset_all = reset_cpus },
+	{ .rank = KMM_RANK_NODE_LIST, .lock_all = lock_lists, .unlock_all = unlock_lists, .reset_all = reset_lists },
 };
 
 void slub_fork_register(void)

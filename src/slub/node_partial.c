@@ -90,8 +90,10 @@ static void unfreeze_and_list_locked(struct kmem_cache *s, struct kmem_cache_nod
 {
 	unsigned int nr;
 	void *tail = freelist_tail(s, slab, rest, &nr);
+	struct slab *empty = NULL;
 
-	unfreeze_slab_locked(s, n, slab, rest, tail, nr, DEACTIVATE_TO_HEAD, NULL);
+	unfreeze_slab_locked(s, n, slab, rest, tail, nr, DEACTIVATE_TO_HEAD, &empty);
+	kmm_assert(!empty);
 }
 
 void *get_partial_object(struct kmem_cache *s, struct kmem_cache_node *n)

@@ -7,66 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "gate.h"
+#include "slub_race_world.h"
 
-#include "slub/cpu_slab.h"
-
-#define NR 16 /* objects of 256 bytes in a slab */
 #define MOMENT_US 30000
 #define CHILD_SECONDS 60 /* a child that takes longer hangs */
-
-static struct kmem_cache *cache;
-
-static int life_setup(void **state)
-{
-	if (world_setup(state))
-		return -1;
-	cache = kmem_cache_create("life", 256, 0, 0, NULL);
-	return cache && oo_objects(cache->oo) == NR ? 0 : -1;
-}
-
-static int life_teardown(void **state)
-{
-	kmem_cache_destroy(cache);
-	world_expect_silence();
-	return world_teardown(state);
-}
-
-static void *take_one(void *arg)
-{
-	(void)arg;
-	return kmem_cache_alloc(cache, GFP_KERNEL);
-}
-
-static void *give_one(void *object)
-{
-	kmem_cache_free(cache, object);
-	return NULL;
-}
-
-static void take(void **objects, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++)
-		objects[i] = take_one(NULL);
-}
-
-static void give(void **objects, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++)
-		kmem_cache_free(cache, objects[i]);
-}
 
 static void *trim(void *arg)
 {
 	(void)arg;
 	kmm_trim();
-	return NULL;
-}
-
-static void *flush_cpu_0(void *arg)
-{
-	(void)arg;
-	flush_cpu_slab(cache, 0);
 	return NULL;
 }
 
@@ -242,7 +191,7 @@ static void a_child_lives_on_without_the_thread_that_was_trimming(void **state)
 	fork_while_stopped_at("shrink:collected", trim, NULL);
 }
 
-#define WINDOW(test) cmocka_unit_test_setup_teardown(test, life_setup, life_teardown)
+#define WINDOW(test) cmocka_unit_test_setup_teardown(test, race_setup, race_teardown)
 
 int main(void)
 {

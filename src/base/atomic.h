@@ -21,6 +21,9 @@
 #define atomic_cmpxchg_acq_rel(p, old, v) \
 	__atomic_compare_exchange_n(p, old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
 
+/* Stores @v; the value is the one found. ACQUIRE: what its writer released is seen. */
+#define atomic_xchg_acquire(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQUIRE)
+
 /* True for the first caller with this flag, which starts as false. Orders nothing. */
 #define atomic_first_time(flag) (!READ_ONCE(*(flag)) && !__atomic_exchange_n(flag, true, __ATOMIC_RELAXED))
 

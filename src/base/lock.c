@@ -70,8 +70,7 @@ static bool held_here(const struct kmm_lock *lock)
 	return READ_ONCE(lock->owner) == &held;
 }
 
-/* @same_allowed: fork takes all locks of one rank. */
-static void check_order(const struct kmm_lock *lock, bool same_allowed)
+void kmm_lock_check_order(const struct kmm_lock *lock, bool same_allowed)
 {
 	const struct kmm_lock *top;
 
@@ -93,7 +92,7 @@ static void check_order(const struct kmm_lock *lock, bool same_allowed)
 	}
 }
 
-static void note_taken(struct kmm_lock *lock)
+void kmm_lock_note_taken(struct kmm_lock *lock)
 {
 	WRITE_ONCE(lock->owner, &held);
 	if (held.nr && held.locks[held.nr - 1].lock->rank == lock->rank)
@@ -122,31 +121,37 @@ static void note_dropped(struct kmm_lock *lock)
 	}
 }
 
+bool kmm_lock_note_dropped(struct kmm_lock *lock)
+{
+	if (unlikely(!held_here(lock))) {
+		kmm_report(KMM_REPORT_BUG, "BUG: unlocking %s (rank %u), which this thread does not hold\n", lock->name,
+			   lock->rank);
+		return false;
+	}
+	note_dropped(lock);
+	return true;
+}
+
 void kmm_lock_checked(struct kmm_lock *lock)
 {
-	check_order(lock, false);
+	kmm_lock_check_order(lock, false);
 	pthread_mutex_lock(&lock->mutex);
-	note_taken(lock);
+	kmm_lock_note_taken(lock);
 }
 
 bool kmm_trylock_checked(struct kmm_lock *lock)
 {
-	check_order(lock, false);
+	kmm_lock_check_order(lock, false);
 	if (pthread_mutex_trylock(&lock->mutex))
 		return false;
-	note_taken(lock);
+	kmm_lock_note_taken(lock);
 	return true;
 }
 
 void kmm_unlock_checked(struct kmm_lock *lock)
 {
-	if (unlikely(!held_here(lock))) {
-		kmm_report(KMM_REPORT_BUG, "BUG: unlocking %s (rank %u), which this thread does not hold\n", lock->name,
-			   lock->rank);
-		return;
-	}
-	note_dropped(lock);
-	pthread_mutex_unlock(&lock->mutex);
+	if (kmm_lock_note_dropped(lock))
+		pthread_mutex_unlock(&lock->mutex);
 }
 
 void kmm_assert_held(const struct kmm_lock *lock)
@@ -170,9 +175,9 @@ void kmm_assert_rank_free(enum kmm_lock_rank rank_low, enum kmm_lock_rank rank_h
 
 void kmm_lock_same_rank(struct kmm_lock *lock)
 {
-	check_order(lock, true);
+	kmm_lock_check_order(lock, true);
 	pthread_mutex_lock(&lock->mutex);
-	note_taken(lock);
+	kmm_lock_note_taken(lock);
 }
 
 void kmm_lock_reset(struct kmm_lock *lock)

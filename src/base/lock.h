@@ -68,6 +68,13 @@ void kmm_unlock_checked(struct kmm_lock *lock);
 void kmm_assert_held(const struct kmm_lock *lock);
 /* Highest rank this thread holds, 0 for none. */
 unsigned int kmm_lock_held_rank(void);
+
+/* The bookkeeping alone, for spin.h, which excludes by a word of its own. Before the lock is tried: a BUG if the order is
+ * wrong; @same_allowed when fork takes all locks of one rank. Then after it is taken, and before it is dropped: false
+ * and a BUG when this thread does not hold it. */
+void kmm_lock_check_order(const struct kmm_lock *lock, bool same_allowed);
+void kmm_lock_note_taken(struct kmm_lock *lock);
+bool kmm_lock_note_dropped(struct kmm_lock *lock);
 #endif
 
 static inline void kmm_lock(struct kmm_lock *lock)

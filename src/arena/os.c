@@ -9,12 +9,15 @@
 #include "arena/os.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
+#include "base/bitmap.h"
 #include "base/compiler.h"
 
 static unsigned int nr_calls; /* calls since the last os_inject_failure(); atomic */
@@ -189,4 +192,49 @@ int os_advise_huge(void *addr, size_t size, bool on)
 
 	errno = saved;
 	return ret;
+}
+
+/* Bits of a node mask: as many as a kernel can have nodes. The system is told one more, and takes one off. */
+#define NODE_MASK_BITS 1024
+
+/* By number: the C library has no function for it, and libnuma would be a dependency for two calls. */
+static int bind_memory(void *addr, size_t size, const unsigned long *mask)
+{
+	if (os_call_refused())
+		return -ENOMEM;
+	if (syscall(SYS_mbind, addr, size, (unsigned long)MPOL_PREFERRED, mask, NODE_MASK_BITS + 1UL, 0UL) == 0)
+		return 0;
+	return -errno;
+}
+
+int os_bind_node(void *addr, size_t size, unsigned int os_node)
+{
+	unsigned long mask[BITS_TO_LONGS(NODE_MASK_BITS)] = { 0 };
+	const int saved = errno;
+	int ret;
+
+	if (os_node >= NODE_MASK_BITS)
+		return -EINVAL;
+	bitmap_set(mask, os_node, 1);
+	ret = bind_memory(addr, size, mask);
+	errno = saved;
+	return ret;
+}
+
+bool os_node_binding(const void *addr, unsigned int *os_node)
+{
+	unsigned long mask[BITS_TO_LONGS(NODE_MASK_BITS)] = { 0 };
+	const int saved = errno;
+	unsigned int node = 0;
+	int mode = MPOL_DEFAULT;
+
+	if (syscall(SYS_get_mempolicy, &mode, mask, NODE_MASK_BITS + 1UL, addr, (unsigned long)MPOL_F_ADDR))
+		mode = MPOL_DEFAULT;
+	errno = saved;
+	if (mode != MPOL_PREFERRED || bitmap_weight(mask, NODE_MASK_BITS) != 1)
+		return false;
+	while (!bitmap_test(mask, node))
+		node++;
+	*os_node = node;
+	return true;
 }

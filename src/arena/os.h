@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * os.h - every system call that touches memory goes through here.
  *
- * Owns:   mmap, mprotect, munmap and madvise; the fault injection that makes the n-th of them fail.
+ * Owns:   mmap, mprotect, munmap, madvise and mbind; the fault injection that makes the n-th of them fail.
  * Rules:  errno is left as it was. Sizes and addresses are multiples of the system's page.
  */
 #ifndef KMM_ARENA_OS_H
@@ -26,8 +26,16 @@ int os_decommit(void *addr, size_t size);             /* no memory, no access */
 int os_give_back(void *addr, size_t size);            /* no memory, reads as zeros */
 int os_advise_huge(void *addr, size_t size, bool on); /* a hint: -EINVAL where the system has no huge pages */
 
-/* The @n-th call from now (1 = the next) fails as if refused, once; 0 turns it off. Each mmap, mprotect, munmap and
- * madvise is one call. For tests. */
+/* What the range gets from now on comes from the system's node @os_node, or from others when that one has none left.
+ * Pages that are there already stay. Reserved memory can be bound, and stays bound when it is committed or given back;
+ * os_decommit() makes a new mapping, which is not bound. 0; -EINVAL for a node that does not exist or that the process
+ * may not use; -ENOSYS where the system has no such call, -EPERM where a sandbox forbids it; -ENOMEM. */
+int os_bind_node(void *addr, size_t size, unsigned int os_node);
+/* For tests: true when the memory at @addr is bound to a node. */
+bool os_node_binding(const void *addr, unsigned int *os_node);
+
+/* The @n-th call from now (1 = the next) fails as if refused, once; 0 turns it off. Each mmap, mprotect, munmap, madvise
+ * and mbind is one call. For tests. */
 void os_inject_failure(unsigned int n);
 /* Calls made since the last os_inject_failure(). */
 unsigned int os_calls(void);

@@ -208,6 +208,25 @@ void kmm_lock_reset(struct kmm_lock *lock)
 
 #endif /* KMM_CONFIG_CHECK */
 
+void kmm_lock_wait(struct kmm_lock *lock, pthread_cond_t *cond, const struct timespec *until)
+{
+	int cancel_state;
+
+#if KMM_CONFIG_CHECK
+	if (!kmm_lock_note_dropped(lock))
+		return;
+#endif
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	if (until)
+		pthread_cond_timedwait(cond, &lock->mutex, until);
+	else
+		pthread_cond_wait(cond, &lock->mutex);
+	pthread_setcancelstate(cancel_state, NULL);
+#if KMM_CONFIG_CHECK
+	kmm_lock_note_taken(lock);
+#endif
+}
+
 /* All but the boot lock: the whole start runs under that one. */
 void kmm_assert_none_held(void)
 {

@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "base/compiler.h"
 
@@ -28,6 +29,7 @@ enum kmm_lock_rank {
 	KMM_RANK_PCP = 70,        /* per-CPU pages */
 	KMM_RANK_ZONE = 80,       /* free areas */
 	KMM_RANK_ARENA = 90,      /* commit frontier, sections, charged ranges */
+	KMM_RANK_WORK = 95,       /* delayed work: the queue and its thread */
 	KMM_RANK_REPORT = 99,     /* one report at a time */
 };
 
@@ -111,6 +113,10 @@ static inline void kmm_assert_held(const struct kmm_lock *lock)
 	(void)lock;
 }
 #endif
+
+/* Drops @lock while it waits for @cond, until @until on the condition's clock, or without end for NULL; then takes it
+ * again. It may return for no reason, so the caller looks again at what it waits for. A thread is not cancelled here. */
+void kmm_lock_wait(struct kmm_lock *lock, pthread_cond_t *cond, const struct timespec *until);
 
 /* Reports a BUG when this thread holds any libkmm lock but the boot lock, under which the whole start runs: opens what
  * may sleep, call back or free pages. */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * work_test.c - delayed work runs once and never twice at once, ends when it is told to, and survives a fork.
- *
- * Linked with --wrap, so that the test sees (and stops, and fails) the creation of the thread, and sees who waits how.
+ * work_test.c - delayed work runs once and never twice at once, and ends when it is told to.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -12,229 +10,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/atomic.h"
-#include "base/boot.h"
-#include "base/work.h"
 #include "support/capture.h"
 #include "support/random.h"
-#include "support/threads.h"
-
-/* The child of a process with threads can have threads, but not under ThreadSanitizer and not under qemu-arm: both keep
- * the books of the parent's threads in it. There the library's attempt has to do. */
-#define CHILD_HAS_THREADS (!KMM_ARCH_TSAN && !EMULATED)
-
-enum { HOUR = 3600 * 1000 };
-
-/* What the library does with threads */
-
-typedef void *thread_main_fn(void *arg);
-
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main_fn *run, void *arg);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main_fn *run, void *arg);
-int __real_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
-int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
-int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until);
-
-static struct {
-	unsigned int nr_tried, nr_created, nr_live;
-	int error, error_with_attr; /* returned in place of creating */
-	void (*before)(void);       /* called in place of what an allocation may do */
-	thread_main_fn *run;
-	void *arg;
-} workers;
-
-static struct {
-	unsigned int worker, worker_timed, others;
-} waits;
-
-static __thread bool is_worker;
-
-static void *worker_start(void *arg)
-{
-	is_worker = true;
-	workers.run(arg);
-	atomic_sub_relaxed(&workers.nr_live, 1);
-	return NULL;
-}
-
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main_fn *run, void *arg)
-{
-	int err;
-
-	if (run == test_thread_main)
-		return __real_pthread_create(thread, attr, run, arg);
-	workers.nr_tried++;
-	if (workers.before)
-		workers.before();
-	err = workers.error ? workers.error : attr ? workers.error_with_attr : 0;
-	if (err) {
-		errno = err;
-		return err;
-	}
-	workers.nr_created++;
-	atomic_add_relaxed(&workers.nr_live, 1);
-	workers.run = run;
-	return __real_pthread_create(thread, attr, worker_start, arg);
-}
-
-int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
-{
-	atomic_add_relaxed(is_worker ? &waits.worker : &waits.others, 1);
-	return __real_pthread_cond_wait(cond, mutex);
-}
-
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
-{
-	atomic_add_relaxed(&waits.worker_timed, 1);
-	return __real_pthread_cond_timedwait(cond, mutex, until);
-}
-
-#define wait_until(cond)                    \
-	do {                                \
-		unsigned int turns_ = 0;    \
-		while (!(cond))             \
-			spin_turn(&turns_); \
-	} while (0)
-
-/* Works that tell what happens to them */
-
-struct counted {
-	struct kmm_work work;
-	unsigned int nr_runs;              /* begun and ended */
-	void (*inside)(struct counted *c); /* what a run does */
-	bool started, gate_open;           /* see wait_at_gate() */
-	bool finished;                     /* not atomic: whoever waited for the run may read it */
-	bool by_worker;                    /* who the last run was */
-	bool running;                      /* not atomic: runs exclude each other */
-	unsigned int nr_overlaps;
-	bool scheduled; /* what schedule said, from inside */
-	unsigned int again_ms;
-};
-
-static void counted_fn(struct kmm_work *work)
-{
-	struct counted *c = container_of_const(work, struct counted, work);
-
-	c->nr_overlaps += c->running;
-	c->running = true;
-	c->by_worker = is_worker;
-	if (c->inside)
-		c->inside(c);
-	c->running = false;
-	atomic_add_relaxed(&c->nr_runs, 1);
-}
-
-/* Static, because what a failed test leaves in the queue has to last until the queue is stopped. */
-static struct counted counted_works[8];
-static unsigned int nr_counted;
-
-static struct counted *new_counted(void)
-{
-	struct counted *c = &counted_works[nr_counted++];
-
-	if (nr_counted > ARRAY_SIZE(counted_works))
-		abort();
-	*c = (struct counted){ .work = KMM_WORK_INIT(counted_fn) };
-	return c;
-}
-
-static void wait_at_gate(struct counted *c)
-{
-	smp_store_release(&c->started, true);
-	wait_until(smp_load_acquire(&c->gate_open));
-	c->finished = true;
-}
-
-static void schedule_again(struct counted *c)
-{
-	c->scheduled = kmm_work_schedule(&c->work, c->again_ms);
-}
-
-static void wait_at_gate_and_schedule_again(struct counted *c)
-{
-	wait_at_gate(c);
-	schedule_again(c);
-}
-
-static void open_gate(struct counted *c)
-{
-	smp_store_release(&c->gate_open, true);
-}
-
-/* Scheduled, and stopped inside its fn. */
-static void start_gated(struct counted *c)
-{
-	assert_true(kmm_work_schedule(&c->work, 0));
-	wait_until(smp_load_acquire(&c->started));
-}
-
-static unsigned int runs_of(const struct counted *c)
-{
-	return READ_ONCE(c->nr_runs);
-}
-
-/* Another thread that does one thing with a work and tells when it is back. */
-struct helper {
-	struct test_thread thread;
-	pthread_barrier_t start;
-	void (*call)(struct kmm_work *work);
-	struct counted *c;
-	bool saw_finished;
-};
-
-static void help(unsigned int index, void *arg)
-{
-	struct helper *h = arg;
-
-	(void)index;
-	h->call(&h->c->work);
-	h->saw_finished = h->c->finished;
-}
-
-static void helper_start(struct helper *h, void (*call)(struct kmm_work *work), struct counted *c)
-{
-	*h = (struct helper){ .call = call, .c = c };
-	h->thread = (struct test_thread){ .start = &h->start, .run = help, .arg = h };
-	pthread_barrier_init(&h->start, NULL, 1);
-	if (pthread_create(&h->thread.thread, NULL, test_thread_main, &h->thread))
-		abort();
-}
-
-static void helper_join(struct helper *h)
-{
-	pthread_join(h->thread.thread, NULL);
-	pthread_barrier_destroy(&h->start);
-}
-
-static int queue_is_stopped(void **state)
-{
-	(void)state;
-	kmm_work_stop();
-	memset(&workers, 0, sizeof(workers));
-	memset(&waits, 0, sizeof(waits));
-	nr_counted = 0;
-	return 0;
-}
-
-static int queue_is_started(void **state)
-{
-	queue_is_stopped(state);
-	kmm_work_start();
-	return 0;
-}
-
-static int worker_is_gone(void **state)
-{
-	(void)state;
-	kmm_work_stop();
-	return READ_ONCE(workers.nr_live) ? -1 : 0;
-}
+#include "support/work_world.h"
 
 static void there_is_no_thread_before_the_first_work(void **state)
 {
@@ -456,6 +238,12 @@ static void cancelled_work_does_not_run(void **state)
 	assert_int_equal(runs_of(c), 1);
 }
 
+static void wait_at_gate_and_schedule_again(struct counted *c)
+{
+	wait_at_gate_and_finish(c);
+	schedule_again(c);
+}
+
 static void cancel_waits_for_a_running_fn_that_cannot_schedule_again(void **state)
 {
 	struct counted *c = new_counted();
@@ -519,7 +307,7 @@ static void flush_waits_for_a_running_fn(void **state)
 	struct helper h;
 
 	(void)state;
-	c->inside = wait_at_gate;
+	c->inside = wait_at_gate_and_finish;
 	start_gated(c);
 	helper_start(&h, kmm_work_flush, c);
 	wait_until(READ_ONCE(waits.others));
@@ -593,7 +381,7 @@ static void worker_passes_over_a_work_that_is_being_flushed(void **state)
 
 static void wait_at_gate_and_be_cancelled(struct counted *c)
 {
-	wait_at_gate(c);
+	wait_at_gate_and_finish(c);
 	pthread_testcancel();
 }
 
@@ -607,7 +395,7 @@ static void thread_cancelled_in_a_flush_ends_after_the_run(void **state)
 	assert_true(kmm_work_schedule(&c->work, HOUR));
 	helper_start(&h, kmm_work_flush, c);
 	wait_until(smp_load_acquire(&c->started));
-	pthread_cancel(h.thread.thread);
+	pthread_cancel(h.thread);
 	open_gate(c);
 	kmm_work_cancel_sync(&c->work);
 	assert_true(c->finished);
@@ -895,219 +683,8 @@ static void no_work_runs_twice_at_once_or_after_a_stop_whatever_threads_do(void 
 	assert_int_equal(busy.nr_late, 0);
 }
 
-/* Fork */
-
-static struct counted *forked, *forked_other;
-
-static int library_runs(void **state)
-{
-	struct kmm_config config = { .size = sizeof(config), .limit = 64UL << 20, .nr_cpus = 2 };
-
-	if (kmm_init(&config))
-		return -1;
-	queue_is_started(state);
-	forked = new_counted();
-	forked_other = new_counted();
-	return 0;
-}
-
-static int library_is_cold(void **state)
-{
-	int err = worker_is_gone(state);
-
-	kmm_boot_reset_for_test();
-	return err;
-}
-
-/* A child that hangs ends soon, also one of the worker, which blocks all signals. */
-static void set_alarm(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGALRM);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	alarm(60);
-}
-
-/* The exit status of a child that runs @child; one that was ended by its alarm has none. */
-static int status_of_child(int (*child)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		set_alarm();
-		_exit(child());
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
-#define child_check(cond)                                                                \
-	do {                                                                             \
-		if (!(cond)) {                                                           \
-			fprintf(stderr, "line %d, in the child: %s\n", __LINE__, #cond); \
-			return 1;                                                        \
-		}                                                                        \
-	} while (0)
-
-/* Whatever the parent's threads were doing with them, both works are idle in the child, and can be used. */
-static int works_are_idle_and_usable(void)
-{
-	const unsigned int nr_tried = workers.nr_tried;
-
-	child_check(!forked->work.pending && !forked_other->work.pending);
-	forked->nr_runs = 0;
-	forked->inside = NULL;
-	kmm_work_cancel_sync(&forked->work); /* does not wait */
-	kmm_work_flush(&forked->work);
-	child_check(!runs_of(forked));
-	child_check(workers.nr_tried == nr_tried);
-	workers.error = EAGAIN;
-	child_check(!kmm_work_schedule(&forked->work, HOUR));
-	child_check(workers.nr_tried == nr_tried + 1);
-	if (!CHILD_HAS_THREADS)
-		return 0;
-	workers.error = 0;
-	child_check(kmm_work_schedule(&forked->work, HOUR));
-	kmm_work_advance_for_test(HOUR);
-	child_check(runs_of(forked) == 1);
-	child_check(forked->by_worker);
-	child_check(kmm_work_schedule(&forked->work, HOUR));
-	kmm_work_stop();
-	child_check(!forked->work.pending);
-	return 0;
-}
-
-static void child_s_pending_works_wait_to_be_scheduled_again(void **state)
-{
-	(void)state;
-	assert_true(kmm_work_schedule(&forked->work, HOUR));
-	assert_true(kmm_work_schedule(&forked_other->work, HOUR));
-	assert_int_equal(status_of_child(works_are_idle_and_usable), 0);
-	/* The parent's did not notice. */
-	assert_true(forked->work.pending);
-	kmm_work_advance_for_test(HOUR);
-	assert_int_equal(runs_of(forked), 1);
-	assert_int_equal(runs_of(forked_other), 1);
-	assert_int_equal(workers.nr_created, 1);
-}
-
-static void parent_s_running_work_does_not_run_in_the_child(void **state)
-{
-	(void)state;
-	forked->inside = wait_at_gate;
-	start_gated(forked);
-	assert_true(kmm_work_schedule(&forked->work, HOUR));
-	assert_int_equal(status_of_child(works_are_idle_and_usable), 0);
-	assert_true(forked->work.pending);
-	open_gate(forked);
-	kmm_work_advance_for_test(HOUR);
-	assert_int_equal(runs_of(forked), 2);
-}
-
-static void nobody_cancels_or_flushes_in_the_child(void **state)
-{
-	struct helper canceller, flusher;
-
-	(void)state;
-	forked->inside = wait_at_gate;
-	forked_other->inside = wait_at_gate;
-	start_gated(forked);
-	helper_start(&canceller, kmm_work_cancel_sync, forked);
-	assert_true(kmm_work_schedule(&forked_other->work, HOUR));
-	helper_start(&flusher, kmm_work_flush, forked_other);
-	wait_until(READ_ONCE(waits.others) && smp_load_acquire(&forked_other->started));
-	assert_int_equal(status_of_child(works_are_idle_and_usable), 0);
-	open_gate(forked);
-	open_gate(forked_other);
-	helper_join(&canceller);
-	helper_join(&flusher);
-	assert_true(canceller.saw_finished);
-	assert_true(flusher.saw_finished);
-}
-
-static int child_status;
-
-static void fork_in_fn(struct counted *c)
-{
-	(void)c;
-	child_status = status_of_child(works_are_idle_and_usable);
-}
-
-static void fn_may_fork(void **state)
-{
-	(void)state;
-	forked_other->inside = fork_in_fn;
-	child_status = -1;
-	assert_true(kmm_work_schedule(&forked->work, HOUR));
-	assert_true(kmm_work_schedule(&forked_other->work, 0));
-	kmm_work_advance_for_test(1);
-	assert_int_equal(child_status, 0);
-	assert_int_equal(runs_of(forked), 0);
-	/* And in a thread that flushes. */
-	child_status = -1;
-	assert_true(kmm_work_schedule(&forked_other->work, HOUR));
-	kmm_work_flush(&forked_other->work);
-	assert_int_equal(child_status, 0);
-	assert_true(forked->work.pending);
-}
-
-static void leave_with_7(void)
-{
-	_exit(7);
-}
-
-/* The child returns from fn, with nothing that waits for it there. */
-static void fork_in_fn_and_go_on(struct counted *c)
-{
-	int status;
-	pid_t pid = fork();
-
-	(void)c;
-	if (!pid) {
-		set_alarm();
-		atexit(leave_with_7);
-		return;
-	}
-	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
-		child_status = WEXITSTATUS(status);
-}
-
-static void child_of_the_worker_ends_as_a_process_does_with_its_last_thread(void **state)
-{
-	(void)state;
-	forked->inside = fork_in_fn_and_go_on;
-	child_status = -1;
-	assert_true(kmm_work_schedule(&forked->work, 0));
-	kmm_work_advance_for_test(1);
-	assert_int_equal(child_status, 7);
-	assert_int_equal(runs_of(forked), 1);
-}
-
-static int flush_in_grandchild(void)
-{
-	child_check(kmm_work_schedule(&forked->work, HOUR));
-	child_check(status_of_child(works_are_idle_and_usable) == 0);
-	child_check(forked->work.pending);
-	kmm_work_flush(&forked->work);
-	child_check(runs_of(forked) == 1);
-	return 0;
-}
-
-static void child_can_fork_too(void **state)
-{
-	(void)state;
-	if (!CHILD_HAS_THREADS)
-		skip();
-	assert_int_equal(status_of_child(flush_in_grandchild), 0);
-}
-
 #define work_test(name) cmocka_unit_test_setup_teardown(name, queue_is_started, worker_is_gone)
 #define stopped_test(name) cmocka_unit_test_setup_teardown(name, queue_is_stopped, worker_is_gone)
-#define fork_test(name) cmocka_unit_test_setup_teardown(name, library_runs, library_is_cold)
 
 int main(void)
 {
@@ -1143,12 +720,6 @@ int main(void)
 		work_test(work_is_scheduled_with_no_lock_held),
 		work_test(threads_that_schedule_one_work_together_make_one_run_and_one_thread),
 		work_test(no_work_runs_twice_at_once_or_after_a_stop_whatever_threads_do),
-		fork_test(child_s_pending_works_wait_to_be_scheduled_again),
-		fork_test(parent_s_running_work_does_not_run_in_the_child),
-		fork_test(nobody_cancels_or_flushes_in_the_child),
-		fork_test(fn_may_fork),
-		fork_test(child_of_the_worker_ends_as_a_process_does_with_its_last_thread),
-		fork_test(child_can_fork_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

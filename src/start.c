@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * start.c - the start and the end of the library, room by room in the kernel's order. The only file above all rooms.
  *
- * Order:  options, CPUs, arena, per-CPU first chunk, what SLUB needs of memblock, pages, SLUB. A step that fails undoes
+ * Order:  options, CPUs, arena, nodes and zones, per-CPU first chunk, what SLUB needs of memblock, pages, SLUB. A step that fails undoes
  *         the steps before it, in reverse.
  * Locks:  the boot lock (boot.c) is held throughout; nothing else runs yet.
  * Source: start_kernel(), mm_init(), init/main.c, Linux 6.1.
@@ -49,6 +49,7 @@ static int read_options(const struct kmm_config *config)
 	/* Options last for one start, also for one that fails. */
 	option_nr_cpus = 0;
 	arena_options_reset();
+	buddy_options_reset();
 	slub_options_reset();
 	if (environment)
 		kmm_options_parse(environment, all_params, false);
@@ -100,12 +101,16 @@ static int start_rooms(const struct kmm_config *config)
 	if (err)
 		return err;
 
+	arena_set_boot_pfn(buddy_boot_pfn());
 	err = arena_start(config ? config->limit : 0);
 	if (err)
 		return err;
+	err = buddy_reserve();
+	if (err)
+		goto stop_buddy;
 	err = percpu_start();
 	if (err)
-		goto stop_arena;
+		goto stop_buddy;
 	err = slub_reserve();
 	if (err)
 		goto stop_percpu;
@@ -116,14 +121,15 @@ static int start_rooms(const struct kmm_config *config)
 	if (err)
 		goto stop_slub;
 	kmem_cache_init_late();
+	buddy_start_late();
 	return 0;
 
 stop_slub:
 	slub_stop();
-	buddy_stop();
 stop_percpu:
 	percpu_stop(false);
-stop_arena:
+stop_buddy:
+	buddy_stop();
 	arena_stop(false);
 	kmm_report(KMM_REPORT_ERR, "kmm_init: out of memory while starting, error %d\n", err);
 	return err;
@@ -148,7 +154,7 @@ static void give_back_arena(void)
 {
 	unsigned long start = 0, pfn;
 
-	for (pfn = 0; pfn < kmm_arena.nr_online; pfn++) {
+	for (pfn = 0; (pfn = arena_next_online(pfn)) < kmm_arena.nr_pages; pfn++) {
 		if (!slub_page_outlives_exit(pfn))
 			continue;
 		if (pfn > start)

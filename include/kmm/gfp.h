@@ -37,7 +37,8 @@ typedef unsigned int gfp_t;
 #define __GFP_HARDWALL 0x100000u
 #define __GFP_THISNODE 0x200000u
 #define __GFP_ACCOUNT 0x400000u
-#define __GFP_BITS_SHIFT 23
+#define __GFP_COLD 0x800000u /* the caller will not touch the page soon; as in Linux before 4.15, in a bit of our own */
+#define __GFP_BITS_SHIFT 24
 #define __GFP_BITS_MASK ((1u << __GFP_BITS_SHIFT) - 1)
 
 #define __GFP_RECLAIM (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)

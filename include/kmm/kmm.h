@@ -6,7 +6,9 @@
 
 #include <kmm/gfp.h>
 #include <kmm/init.h>
+#include <kmm/memalloc.h>
 #include <kmm/mm.h>
+#include <kmm/numa.h>
 #include <kmm/percpu.h>
 #include <kmm/slab.h>
 #include <kmm/stats.h>

@@ -39,7 +39,8 @@ struct page;
 /**
  * alloc_pages - allocate 2^@order physically contiguous pages.
  * @gfp:   GFP_*. __GFP_MOVABLE and __GFP_RECLAIMABLE choose the kind of pageblock, __GFP_ZERO asks for zeros, __GFP_COMP
- *         for one compound page, __GFP_NOWARN for silence. No request waits for memory, and __GFP_NOFAIL can fail.
+ *         for one compound page, __GFP_NOWARN for silence. Requests with __GFP_NOFAIL wait until there are pages; the
+ *         others fail, because nothing frees memory yet. GFP_ATOMIC and __GFP_HIGH may use reserves that others may not.
  * @order: 0 to MAX_ORDER - 1; the number of pages is 2^@order.
  *
  * The pages are aligned to their own size. The caller owns them until __free_pages() with the same order. The first
@@ -67,6 +68,15 @@ KMM_API KMM_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned int order);
  * Source:  __free_pages(), mm/page_alloc.c, Linux 6.1. Differs: the order is checked.
  */
 KMM_API void __free_pages(struct page *page, unsigned int order);
+
+/**
+ * free_hot_cold_page - __free_page(), with a word on who should have the page next.
+ * @page:  a page of order 0.      @cold: it is not in this CPU's cache: whoever asks with __GFP_COLD gets it first.
+ *
+ * Context: as __free_pages().
+ * Source:  free_hot_cold_page(), mm/page_alloc.c, Linux 4.9.
+ */
+KMM_API void free_hot_cold_page(struct page *page, bool cold);
 
 /** __free_page - __free_pages() of order 0. */
 #define __free_page(page) __free_pages((page), 0)

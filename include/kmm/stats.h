@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * kmm/stats.h - what the library holds, as numbers and as the kernel's own text.
  *
- * Owns: the text views and two counters. The views have the format of /proc of Linux 6.1, so that tools written for it can read them.
+ * Owns: the text views and two counters. The views have the format of /proc and debugfs of Linux 6.1, so that tools
+ *       written for it can read them. What a process has nothing of is there as 0.
  */
 #ifndef KMM_STATS_H
 #define KMM_STATS_H
@@ -28,11 +29,86 @@ KMM_API int kmm_slabinfo(FILE *file);
  * kmm_buddyinfo - write /proc/buddyinfo of this process: free blocks by node, zone and order.
  * @file: open for writing; stays the caller's, and is not flushed.
  *
- * Context: any thread, not a signal handler; may sleep.
+ * One line for each zone that has pages. Free pages that a CPU keeps for itself are in no block, and neither are pages
+ * of the limit that were never needed yet; kmm_zoneinfo() shows both.
+ *
+ * Context: any thread, not a signal handler; may sleep. No lock is held while @file is written.
  * Return:  0, or -EIO when writing failed.
  * Source:  frag_show_print(), mm/vmstat.c, Linux 6.1.
  */
 KMM_API int kmm_buddyinfo(FILE *file);
+
+/**
+ * kmm_pagetypeinfo - write /proc/pagetypeinfo of this process: free blocks and pageblocks by mobility.
+ * @file: open for writing; stays the caller's, and is not flushed.
+ *
+ * The columns CMA and Isolate are there when some zone has CMA pages. Only pageblocks that are online are counted. A
+ * list is counted up to 100000 blocks; more are shown as ">100000".
+ *
+ * Context: any thread, not a signal handler; may sleep. No lock is held while @file is written, and others may allocate
+ *          between two numbers.
+ * Return:  0, or -EIO when writing failed.
+ * Source:  pagetypeinfo_show(), mm/vmstat.c, Linux 6.1. Differs: no count of mixed blocks, which page_owner adds.
+ */
+KMM_API int kmm_pagetypeinfo(FILE *file);
+
+/**
+ * kmm_zoneinfo - write /proc/zoneinfo of this process: sizes, watermarks, counters and per-CPU lists of each zone.
+ * @file: open for writing; stays the caller's, and is not flushed.
+ *
+ * All in pages. min, low and high include boost. free and nr_free_pages are the same number: the free pages of the
+ * zone, and the pages of the limit that are not online yet, which are as good as free. nr_free_pages() is the sum of
+ * them and of the counts under pagesets. A zone kind without pages has a short entry; DMA is left out when no node has
+ * such pages.
+ *
+ * Context: any thread, not a signal handler; may sleep. No lock is held while @file is written.
+ * Return:  0, or -EIO when writing failed.
+ * Source:  zoneinfo_show_print(), mm/vmstat.c, Linux 6.1. Differs: as a kernel for one CPU it has no line of the
+ *          threshold up to which counters stay with a CPU, and counters include what CPUs have not handed in yet.
+ */
+KMM_API int kmm_zoneinfo(FILE *file);
+
+/**
+ * kmm_vmstat - write /proc/vmstat of this process: counters of all zones and nodes, and events since the start.
+ * @file: open for writing; stays the caller's, and is not flushed.
+ *
+ * One name and number a line. nr_free_pages is the sum of those of kmm_zoneinfo(). pgalloc_dma, allocstall_dma and
+ * pgskip_dma are left out when no node has DMA pages.
+ *
+ * Context: any thread, not a signal handler; may sleep. Each number is of its own moment.
+ * Return:  0, or -EIO when writing failed.
+ * Source:  vmstat_show(), mm/vmstat.c, Linux 6.1.
+ */
+KMM_API int kmm_vmstat(FILE *file);
+
+/**
+ * kmm_unusable_index - write extfrag/unusable_index of debugfs: how much of the free memory a request cannot use.
+ * @file: open for writing; stays the caller's, and is not flushed.
+ *
+ * One line for each zone that has pages, one number for each order: the share of the zone's free memory that lies in
+ * smaller blocks, from 0.000, none, to 1.000, all. Where nothing is free it is 1.000. Pages of the limit that are not
+ * online yet count as free blocks of the largest order.
+ *
+ * Context: any thread, not a signal handler; may sleep. No lock is held while @file is written.
+ * Return:  0, or -EIO when writing failed.
+ * Source:  unusable_show_print(), mm/vmstat.c, Linux 6.1.
+ */
+KMM_API int kmm_unusable_index(FILE *file);
+
+/**
+ * kmm_extfrag_index - write extfrag/extfrag_index of debugfs: why a request would fail.
+ * @file: open for writing; stays the caller's, and is not flushed.
+ *
+ * One line for each zone that has pages, one number for each order: -1.000 when a block of that order or a larger one
+ * is free; else towards 0.000 when memory is short, and towards 1.000 when it is there in pieces. Where nothing is free
+ * it is 0.000. Pages of the limit that are not online yet count as free blocks of the largest order. With very few free
+ * blocks the formula can end below 0, which is written as the kernel writes it: 0.-500 for minus a half.
+ *
+ * Context: any thread, not a signal handler; may sleep. No lock is held while @file is written.
+ * Return:  0, or -EIO when writing failed.
+ * Source:  extfrag_show_print(), mm/vmstat.c, Linux 6.1.
+ */
+KMM_API int kmm_extfrag_index(FILE *file);
 
 /**
  * nr_free_pages - pages that can still be had: free ones, and those of the limit that were never needed yet.

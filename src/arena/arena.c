@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * arena.c - the reserved range: its size, its sections, and what is known of each page (the page array).
  *
- * Owns:       kmm_arena, the options mem= and transparent_hugepage=, the layout of the page map below.
- * Locks:      arena_lock guards nr_online and the growth of the committed part of the page map.
- * Lock-free:  readers look at nr_online with ACQUIRE and then at what lies below it.
- * Invariants: A1  pages [0, nr_online) are readable and writable until the arena ends
- *             A2  the base is aligned to the largest block, so a block of order n is aligned to 2^n pages
- *             A4  the parts of the page map that belong to pages [0, nr_online) are readable and writable
- * The page map is one reservation of its own: one struct page a frame, then one byte a pageblock. Both are committed
- * as the sections they describe come online, so a large limit costs address space only.
+ * Owns:       kmm_arena, the options mem=, mem_max= and transparent_hugepage=, the layout of the page map below.
+ * Locks:      arena_lock guards nr_online and the change of a pageblock between offline and online.
+ * Lock-free:  readers look at the pageblock's word with ACQUIRE and then at its pages.
+ * Invariants: A1, A2 of arena.h
+ *             A4  the page map is readable; the parts that belong to online pageblocks are writable
+ * The page map is one reservation of its own: one struct page a frame, then 16 bits a pageblock. It is readable from the
+ * start, where the system shows its page of zeros, and becomes writable as the pageblocks it describes come online: so a
+ * large limit costs address space only, and any pfn may be looked up.
  * Source:     sparse_init() and online_pages(), mm/sparse.c and mm/memory_hotplug.c, Linux 6.1 (the idea of sections).
  */
 #include "arena/arena.h"
@@ -44,7 +44,8 @@ enum huge_advice {
 struct kmm_arena kmm_arena;
 
 static struct kmm_lock arena_lock = KMM_LOCK_INIT(KMM_RANK_ARENA, "arena_lock");
-static size_t option_mem; /* bytes, 0: not given */
+static size_t option_mem;     /* bytes, 0: not given */
+static size_t option_mem_max; /* bytes, 0: not given */
 static enum huge_advice option_huge = HUGE_NEVER;
 static size_t map_size;   /* bytes reserved for the page map */
 static size_t arena_size; /* bytes reserved for pages */
@@ -70,6 +71,11 @@ const struct kmm_param arena_params[] = {
 	  .target = &option_mem,
 	  .min = ARENA_MIN_SIZE,
 	  .max = ADDRESS_SPACE_END - 1 },
+	{ .name = "mem_max",
+	  .set = kmm_param_set_size,
+	  .target = &option_mem_max,
+	  .min = ARENA_MIN_SIZE,
+	  .max = ADDRESS_SPACE_END - 1 },
 	{ .name = "transparent_hugepage", .set = set_transparent_hugepage, .target = &option_huge },
 	{ .name = NULL },
 };
@@ -77,6 +83,7 @@ const struct kmm_param arena_params[] = {
 void arena_options_reset(void)
 {
 	option_mem = 0;
+	option_mem_max = 0;
 	option_huge = HUGE_NEVER;
 }
 
@@ -87,7 +94,7 @@ static size_t flags_offset(unsigned long nr_pages)
 
 static size_t page_map_size(unsigned long nr_pages)
 {
-	return flags_offset(nr_pages) + ALIGN_UP((size_t)(nr_pages >> pageblock_order), os_page_size());
+	return flags_offset(nr_pages) + ALIGN_UP((nr_pages >> pageblock_order) * sizeof(short), os_page_size());
 }
 
 static void advise(void *addr, size_t size)
@@ -97,35 +104,43 @@ static void advise(void *addr, size_t size)
 		os_advise_huge(addr, size, option_huge == HUGE_ALWAYS);
 }
 
-/* Reserves pages and page map for @limit bytes, or neither. */
-static bool reserve(size_t limit)
+/* Reserves pages and page map for @size bytes, or neither. */
+static bool reserve_both(size_t size)
 {
-	const unsigned long nr_pages = limit >> PAGE_SHIFT;
+	const size_t map_bytes = page_map_size(size >> PAGE_SHIFT);
 	char *base, *map;
 
-	base = os_reserve(limit, ARENA_ALIGN);
+	base = os_reserve(size, ARENA_ALIGN);
 	if (!base)
 		return false;
-	map = os_reserve(page_map_size(nr_pages), os_page_size());
-	if (!map || (uintptr_t)base + limit > ADDRESS_SPACE_END) {
+	map = os_reserve(map_bytes, os_page_size());
+	if (!map || os_make_readable(map, map_bytes) || (uintptr_t)base + size > ADDRESS_SPACE_END) {
 		if (map)
-			os_release(map, page_map_size(nr_pages));
-		os_release(base, limit);
+			os_release(map, map_bytes);
+		os_release(base, size);
 		return false;
 	}
-	arena_size = limit;
-	map_size = page_map_size(nr_pages);
+	arena_size = size;
+	map_size = map_bytes;
 	kmm_arena.base = base;
 	kmm_arena.mem_map = (struct page *)(void *)map;
-	kmm_arena.pageblock_flags = (unsigned char *)map + flags_offset(nr_pages);
-	kmm_arena.nr_pages = nr_pages;
+	kmm_arena.pageblock_flags = (unsigned short *)(void *)(map + flags_offset(size >> PAGE_SHIFT));
+	kmm_arena.nr_pages = size >> PAGE_SHIFT;
+	return true;
+}
+
+/* Reserves @limit bytes, and room for mem_max= where that is more. */
+static bool reserve(size_t limit)
+{
+	if (!reserve_both(max_of(limit, ALIGN_DOWN(option_mem_max, ARENA_MIN_SIZE))))
+		return false;
+	kmm_arena.nr_limit = limit >> PAGE_SHIFT;
 	return true;
 }
 
 /* Unmaps everything and forgets it. */
 static void release(void)
 {
-	WRITE_ONCE(kmm_arena.nr_online, 0);
 	if (kmm_arena.base) {
 		os_release(kmm_arena.mem_map, map_size);
 		os_release(kmm_arena.base, arena_size);
@@ -143,40 +158,62 @@ static int commit_map(void *start, void *end)
 	return os_commit(first, (size_t)(last - first));
 }
 
-/* RELEASE: whoever sees the new frontier sees the mappings below it; pairs with arena_addr_to_page(). */
-static void section_publish(unsigned long nr_online)
+/* RELEASE: whoever sees a pageblock online sees its mapping; pairs with arena_pfn_online(). */
+static void publish(unsigned long pfn, unsigned long nr_pages, unsigned int flags)
 {
-	smp_store_release(&kmm_arena.nr_online, nr_online);
+	for (unsigned long block = pfn >> pageblock_order; block < (pfn + nr_pages) >> pageblock_order; block++)
+		smp_store_release(&kmm_arena.pageblock_flags[block], (unsigned short)flags);
 }
 
-static int section_online_locked(unsigned long *pfn, unsigned long *nr)
+static int online_locked(unsigned long pfn, unsigned long nr_pages, unsigned int zone)
 {
-	const unsigned long start = kmm_arena.nr_online;
-	const unsigned long nr_pages = min_of(PAGES_PER_SECTION, kmm_arena.nr_pages - start);
-	unsigned char *flags = kmm_arena.pageblock_flags + (start >> pageblock_order);
+	unsigned short *flags = kmm_arena.pageblock_flags + (pfn >> pageblock_order);
 
 	kmm_assert_held(&arena_lock);
-	if (!nr_pages)
-		return -ENOMEM;
 	/* A part that was committed before a later step was refused is committed again by the next try. */
-	if (commit_map(kmm_arena.mem_map + start, kmm_arena.mem_map + start + nr_pages) ||
+	if (commit_map(kmm_arena.mem_map + pfn, kmm_arena.mem_map + pfn + nr_pages) ||
 	    commit_map(flags, flags + (nr_pages >> pageblock_order)) ||
-	    os_commit(kmm_arena.base + (start << PAGE_SHIFT), nr_pages << PAGE_SHIFT))
+	    os_commit(kmm_arena.base + (pfn << PAGE_SHIFT), nr_pages << PAGE_SHIFT))
 		return -ENOMEM;
-	section_publish(start + nr_pages);
-	*pfn = start;
-	*nr = nr_pages;
+	publish(pfn, nr_pages, PAGEBLOCK_ONLINE | zone << PAGEBLOCK_ZONE_SHIFT);
+	WRITE_ONCE(kmm_arena.nr_online, kmm_arena.nr_online + nr_pages);
 	return 0;
 }
 
-int arena_section_online(unsigned long *pfn, unsigned long *nr)
+static bool whole_pageblocks(unsigned long pfn, unsigned long nr_pages)
+{
+	return nr_pages && !((pfn | nr_pages) & (pageblock_nr_pages - 1)) && pfn + nr_pages <= kmm_arena.nr_pages;
+}
+
+int arena_online(unsigned long pfn, unsigned long nr_pages, unsigned int zone)
 {
 	int ret;
 
+	kmm_assert(whole_pageblocks(pfn, nr_pages));
 	kmm_lock(&arena_lock);
-	ret = section_online_locked(pfn, nr);
+	ret = online_locked(pfn, nr_pages, zone);
 	kmm_unlock(&arena_lock);
 	return ret;
+}
+
+void arena_offline(unsigned long pfn, unsigned long nr_pages)
+{
+	kmm_assert(whole_pageblocks(pfn, nr_pages));
+	kmm_lock(&arena_lock);
+	publish(pfn, nr_pages, PAGEBLOCK_REMOVED);
+	WRITE_ONCE(kmm_arena.nr_online, kmm_arena.nr_online - nr_pages);
+	arena_give_back(pfn, nr_pages);
+	/* By hand first: the ends of the range may share a page of the system with their neighbours. */
+	memset(kmm_arena.mem_map + pfn, 0, nr_pages * sizeof(struct page));
+	arena_give_back_map(pfn, nr_pages);
+	kmm_unlock(&arena_lock);
+}
+
+unsigned long arena_next_online(unsigned long pfn)
+{
+	while (pfn < kmm_arena.nr_pages && !arena_pfn_online(pfn))
+		pfn = ALIGN_DOWN(pfn, pageblock_nr_pages) + pageblock_nr_pages;
+	return min_of(pfn, kmm_arena.nr_pages);
 }
 
 static const struct kmm_fork_handler fork_handler = { .rank = KMM_RANK_ARENA, .lock = &arena_lock };
@@ -222,24 +259,40 @@ static int reserve_default(void)
 	return 0;
 }
 
+static unsigned long wanted_boot_pfn; /* for one start */
+
+void arena_set_boot_pfn(unsigned long pfn)
+{
+	wanted_boot_pfn = ALIGN_DOWN(pfn, pageblock_nr_pages);
+}
+
+/* The memory that memblock hands out from: up to the end of a section. */
+static int bring_up_boot_pages(void)
+{
+	const unsigned long pfn = wanted_boot_pfn < kmm_arena.nr_limit ? wanted_boot_pfn : 0;
+	const unsigned long end = min_of(ALIGN_DOWN(pfn, PAGES_PER_SECTION) + PAGES_PER_SECTION, kmm_arena.nr_limit);
+
+	kmm_arena.boot_pfn = pfn;
+	kmm_arena.nr_boot = end - pfn;
+	if (!arena_online(pfn, end - pfn, 0))
+		return 0;
+	kmm_report(KMM_REPORT_ERR, "kmm: arena: the system refuses the memory of the first section, %zu bytes\n",
+		   (size_t)(end - pfn) << PAGE_SHIFT);
+	return -ENOMEM;
+}
+
 static int bring_up(size_t limit)
 {
-	unsigned long pfn, nr;
-	int ret;
+	int ret = limit ? reserve_explicit(limit) : reserve_default();
 
-	ret = limit ? reserve_explicit(limit) : reserve_default();
 	if (ret)
 		return ret;
 	memblock_reset();
 	advise(kmm_arena.base, arena_size);
 	advise(kmm_arena.mem_map, map_size);
-	ret = arena_section_online(&pfn, &nr);
-	if (ret) {
-		kmm_report(KMM_REPORT_ERR,
-			   "kmm: arena: the system refuses the memory of the first section, %zu bytes\n",
-			   min_of((size_t)SECTION_SIZE, arena_size));
+	ret = bring_up_boot_pages();
+	if (ret)
 		release();
-	}
 	return ret;
 }
 
@@ -250,6 +303,7 @@ int arena_start(size_t limit)
 	kmm_assert(!kmm_arena.base);
 	ret = bring_up(limit ? limit : option_mem);
 	arena_options_reset(); /* they were meant for this start */
+	wanted_boot_pfn = 0;
 	if (!ret)
 		kmm_fork_register(&fork_handler);
 	return ret;
@@ -259,26 +313,42 @@ void arena_stop(bool final)
 {
 	if (!kmm_arena.base)
 		return;
-	if (!final)
+	if (!final) {
 		release();
-	else if (os_give_back(kmm_arena.mem_map, flags_offset(kmm_arena.nr_online)))
-		memset(kmm_arena.mem_map, 0, kmm_arena.nr_online * sizeof(struct page));
+		return;
+	}
+	if (!os_give_back(kmm_arena.mem_map, flags_offset(kmm_arena.nr_pages)))
+		return;
+	for (unsigned long pfn = 0; (pfn = arena_next_online(pfn)) < kmm_arena.nr_pages; pfn += pageblock_nr_pages)
+		memset(kmm_arena.mem_map + pfn, 0, pageblock_nr_pages * sizeof(struct page));
 }
 
-size_t arena_give_back(unsigned long pfn, unsigned long nr_pages)
+/* Whole pages of the system between two addresses. Returns bytes. */
+static size_t give_back_between(const void *from, const void *to)
 {
-	const uintptr_t first = (uintptr_t)(kmm_arena.base + (pfn << PAGE_SHIFT));
-	const uintptr_t start = ALIGN_UP(first, (uintptr_t)os_page_size());
-	const uintptr_t end = ALIGN_DOWN(first + (nr_pages << PAGE_SHIFT), (uintptr_t)os_page_size());
+	const uintptr_t start = ALIGN_UP((uintptr_t)from, (uintptr_t)os_page_size());
+	const uintptr_t end = ALIGN_DOWN((uintptr_t)to, (uintptr_t)os_page_size());
 
 	if (start >= end || os_give_back((void *)start, end - start))
 		return 0;
 	return end - start;
 }
 
+size_t arena_give_back_map(unsigned long pfn, unsigned long nr_pages)
+{
+	return give_back_between(kmm_arena.mem_map + pfn + 1, kmm_arena.mem_map + pfn + nr_pages);
+}
+
+size_t arena_give_back(unsigned long pfn, unsigned long nr_pages)
+{
+	const char *start = kmm_arena.base + (pfn << PAGE_SHIFT);
+
+	return give_back_between(start, start + (nr_pages << PAGE_SHIFT));
+}
+
 size_t arena_metadata_size(void)
 {
-	const unsigned long nr_online = smp_load_acquire(&kmm_arena.nr_online);
+	const unsigned long nr_online = READ_ONCE(kmm_arena.nr_online);
 
-	return nr_online * sizeof(struct page) + (nr_online >> pageblock_order);
+	return nr_online * sizeof(struct page) + (nr_online >> pageblock_order) * sizeof(short);
 }

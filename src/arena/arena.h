@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * arena.h - front header of the arena: the "physical" memory of the process.
  *
- * Owns:       the reserved range, its sections, the page array, the charged ranges (per-CPU memory, later vmalloc).
- * Locks:      the arena lock (rank 90) guards the frontier of online sections. Who maps a piece of a charged range owns
- *             that piece, so the ranges need no lock.
- * Lock-free:  base, page array and limit are set once at start. nr_online is read ACQUIRE and only grows.
- * Invariants: A1  pages [0, nr_online) are readable and writable, whatever else happens to them, until the arena ends
+ * Owns:       the reserved range, which parts of it are online, the page array, the charged ranges (per-CPU memory, later
+ *             vmalloc).
+ * Locks:      the arena lock (rank 90) guards the change of a pageblock between offline and online. Who maps a piece of a
+ *             charged range owns that piece, so the ranges need no lock.
+ * Lock-free:  base, page array and size are set once at start. A pageblock's word is read ACQUIRE by arena_pfn_online().
+ * Invariants: A1  the pages of an online pageblock are readable and writable until the arena ends, also after it went
+ *                 offline; the page array is readable for all pages, and all zero for pages that were never online
  *             A2  the base is aligned to the largest block (4 MiB), so a block of order n is aligned to 2^n pages
  *             A3  a mapped page of a charged range has a frame of its own taken from the buddy (or memblock)
  */
@@ -29,39 +31,71 @@
 /* The smallest arena: one pageblock. Every limit is rounded down to a multiple of it. */
 #define ARENA_MIN_SIZE (PAGE_SIZE << pageblock_order)
 
+/*
+ * What is known of a pageblock, in 16 bits. The type is stored so that the zero of a new pageblock means MOVABLE; it and the
+ * skip bit belong to zone->lock (buddy/pageblock.c), the rest to the arena lock. Writers of one word hold both, or nobody else
+ * knows the pageblock yet. A reader without a lock gets one whole word, old or new.
+ */
+#define PAGEBLOCK_TYPE_MASK 0x7u
+#define PAGEBLOCK_SKIP 0x8u
+#define PAGEBLOCK_ONLINE 0x10u
+#define PAGEBLOCK_REMOVED 0x20u /* was taken offline on demand */
+#define PAGEBLOCK_ZONE_SHIFT 8  /* the zone, by its index in all zones of all nodes */
+
 struct kmm_arena {
-	char *base;           /* of the reserved range; NULL before the start */
-	struct page *mem_map; /* one struct page a frame, NULL before the start */
-	unsigned char
-		*pageblock_flags; /* one byte a pageblock, zero when it comes online; zone->lock (buddy/pageblock.c) */
-	unsigned long nr_online;  /* pages; a multiple of PAGES_PER_SECTION, or nr_pages at the end */
-	unsigned long nr_pages;   /* the limit, pages */
+	char *base;                      /* of the reserved range; NULL before the start */
+	struct page *mem_map;            /* one struct page a frame, NULL before the start */
+	unsigned short *pageblock_flags; /* one word a pageblock, see above */
+	unsigned long nr_pages;          /* pages of the reserved range: the limit, and room for memory added later */
+	unsigned long nr_limit;          /* pages: the limit at the start; those from here on are room */
+	unsigned long nr_online;         /* pages; arena lock, read RELAXED */
+	unsigned long boot_pfn;          /* where memblock's pages are: the first ones online, */
+	unsigned long nr_boot;           /* that many */
 };
 
 extern struct kmm_arena kmm_arena;
 
-extern const struct kmm_param arena_params[]; /* mem=, transparent_hugepage= */
+extern const struct kmm_param arena_params[]; /* mem=, mem_max=, transparent_hugepage= */
 
 /* Back to the defaults, before the options of a new start are read. */
 void arena_options_reset(void);
 
-/* Reserves the range for @limit bytes (0: option mem=, else the default, taking less where the system refuses) and
- * brings the first section online. Returns 0, -ENOMEM or -EINVAL, has reported which step failed and undone the rest. */
+/* Reserves the range for @limit bytes (0: option mem=, else the default, taking less where the system refuses) and for
+ * mem_max= if that is more, and brings a section online for memblock, from where arena_set_boot_pfn() says. Returns 0,
+ * -ENOMEM or -EINVAL, has reported which step failed and undone the rest. */
 int arena_start(size_t limit);
+/* Where the boot allocator takes its pages from, so that it spares a small first zone. For one start, before it. */
+void arena_set_boot_pfn(unsigned long pfn);
 /* @final as in kmm_stop_rooms(): the pages stay as they are, for the caller has given back what need not outlive the end;
  * the page array is emptied and reads as zeros. Otherwise the arena is unmapped and can be started again. */
 void arena_stop(bool final);
 
 /*
- * Brings the next section online. Returns its first pfn in @pfn and pages in @nr, or -ENOMEM at the limit or when the
- * system refuses. The pages are all zero in the array and belong to the caller (buddy/zone.c). Takes the arena lock;
- * the caller may hold zone->lock.
+ * Brings whole pageblocks online, all of them or none, as part of the zone with index @zone. Their pages are all zero in the
+ * array and belong to the caller. 0, or -ENOMEM when the system refuses. Takes the arena lock; the caller may hold
+ * zone->lock.
  */
-int arena_section_online(unsigned long *pfn, unsigned long *nr);
+int arena_online(unsigned long pfn, unsigned long nr_pages, unsigned int zone);
+/* Takes whole online pageblocks offline; nobody may know their pages any more. Their memory goes back to the system, and
+ * that of their part of the page array. They stay readable, as zeros. arena_online() brings them back.
+ * Locks as above. */
+void arena_offline(unsigned long pfn, unsigned long nr_pages);
+
+/* ACQUIRE: who sees that the pages are online sees the mapping; pairs with arena_online(). */
+static inline bool arena_pfn_online(unsigned long pfn)
+{
+	return pfn < kmm_arena.nr_pages &&
+	       (smp_load_acquire(&kmm_arena.pageblock_flags[pfn >> pageblock_order]) & PAGEBLOCK_ONLINE);
+}
+
+/* The first pfn at or after @pfn of an online pageblock; nr_pages when there is none. For walks over all pages. */
+unsigned long arena_next_online(unsigned long pfn);
 
 /* Hands the memory of whole pages back to the system; it reads as zeros afterwards. Returns bytes given back. The
  * pages belong to the caller. */
 size_t arena_give_back(unsigned long pfn, unsigned long nr_pages);
+/* The same for the page array behind the first page of a block whose other pages are blank, which zeros are. */
+size_t arena_give_back_map(unsigned long pfn, unsigned long nr_pages);
 
 /* Bytes that the library itself occupies outside the arena's pages, for the metadata ratio. */
 size_t arena_metadata_size(void);
@@ -81,16 +115,14 @@ static inline void *arena_page_address(const struct page *page)
 	return kmm_arena.base + (arena_page_to_pfn(page) << PAGE_SHIFT);
 }
 
-/* NULL for an address outside the online arena (always, before the start). */
+/* NULL for an address outside the arena (always, before the start). The page of one that was never online is all zero. */
 static inline struct page *arena_addr_to_page(const void *addr)
 {
-	/* ACQUIRE: pairs with section_publish(); base and array are read after the frontier that they belong to. */
-	unsigned long nr_online = smp_load_acquire(&kmm_arena.nr_online);
-	unsigned long off = (unsigned long)addr - (unsigned long)kmm_arena.base;
+	const unsigned long pfn = ((unsigned long)addr - (unsigned long)kmm_arena.base) >> PAGE_SHIFT;
 
-	if (unlikely(off >> PAGE_SHIFT >= nr_online))
+	if (unlikely(pfn >= kmm_arena.nr_pages))
 		return NULL;
-	return kmm_arena.mem_map + (off >> PAGE_SHIFT);
+	return kmm_arena.mem_map + pfn;
 }
 
 /*

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * memblock.c - the boot allocator: bytes from the start of the first section, upwards.
+ * memblock.c - the boot allocator: bytes from the start of the pages that are online first, upwards.
  *
  * Owns:       the cursor below, and the PG_reserved pages under it.
  * Locks:      none: one thread, during the start only.
- * Invariants: M1  used <= size of the first section; charged frames fit in the rest of it
+ * Invariants: M1  used <= size of those pages; charged frames fit in the rest of it
  *             M2  memory above the cursor was never written, so it is zero
  * Source:     mm/memblock.c, Linux 6.1 (the idea; one region is enough here).
  */
@@ -22,7 +22,7 @@ static struct {
 
 static size_t memblock_size(void)
 {
-	return kmm_arena.nr_online << PAGE_SHIFT;
+	return kmm_arena.nr_boot << PAGE_SHIFT;
 }
 
 static unsigned long memblock_nr_pages(size_t used, unsigned long nr_charged)
@@ -32,8 +32,8 @@ static unsigned long memblock_nr_pages(size_t used, unsigned long nr_charged)
 
 static bool memblock_fits(size_t used, unsigned long nr_charged)
 {
-	return used <= memblock_size() && nr_charged <= kmm_arena.nr_online &&
-	       memblock_nr_pages(used, nr_charged) <= kmm_arena.nr_online;
+	return used <= memblock_size() && nr_charged <= kmm_arena.nr_boot &&
+	       memblock_nr_pages(used, nr_charged) <= kmm_arena.nr_boot;
 }
 
 void *memblock_alloc(size_t size, size_t align)
@@ -44,12 +44,12 @@ void *memblock_alloc(size_t size, size_t align)
 	    size > memblock_size() - start || !memblock_fits(start + size, memblock.nr_charged))
 		return NULL;
 	memblock.used = start + size;
-	return kmm_arena.base + start;
+	return kmm_arena.base + (kmm_arena.boot_pfn << PAGE_SHIFT) + start;
 }
 
 int memblock_charge(unsigned long nr_pages)
 {
-	if (memblock.closed || nr_pages > kmm_arena.nr_online ||
+	if (memblock.closed || nr_pages > kmm_arena.nr_boot ||
 	    !memblock_fits(memblock.used, memblock.nr_charged + nr_pages))
 		return -ENOMEM;
 	memblock.nr_charged += nr_pages;
@@ -58,13 +58,12 @@ int memblock_charge(unsigned long nr_pages)
 
 unsigned long memblock_free_all(void)
 {
-	const unsigned long end = memblock_nr_pages(memblock.used, memblock.nr_charged);
+	const unsigned long end = kmm_arena.boot_pfn + memblock_nr_pages(memblock.used, memblock.nr_charged);
 
-	for (unsigned long pfn = 0; pfn < end; pfn++) {
+	for (unsigned long pfn = kmm_arena.boot_pfn; pfn < end; pfn++) {
 		struct page *page = arena_pfn_to_page(pfn);
 
 		page_flag_set(page, PG_reserved);
-		page->mapcount = PAGE_TYPE_NONE;
 		page->refcount = 1; /* never dropped */
 	}
 	memblock.closed = true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * memblock.h - the boot allocator: memory before there are pages to allocate.
  *
- * Owns:   the start of the first section, up to what was handed out when the buddy takes over.
+ * Owns:   the start of the pages that are online first (kmm_arena.boot_pfn), up to what was handed out when the buddy takes
+ *         over.
  * Rules:  single-threaded, during the start only. What it hands out is never freed; its pages are PG_reserved.
  * Source: mm/memblock.c, Linux 6.1 (the idea; one region is enough here).
  */

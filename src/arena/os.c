@@ -153,15 +153,25 @@ int os_release(void *addr, size_t size)
 	return ret;
 }
 
-int os_commit(void *addr, size_t size)
+static int protect_memory(void *addr, size_t size, int prot)
 {
 	const int saved = errno;
 	int ret = -ENOMEM;
 
-	if (!os_call_refused() && mprotect(addr, size, PROT_READ | PROT_WRITE) == 0)
+	if (!os_call_refused() && mprotect(addr, size, prot) == 0)
 		ret = 0;
 	errno = saved;
 	return ret;
+}
+
+int os_make_readable(void *addr, size_t size)
+{
+	return protect_memory(addr, size, PROT_READ);
+}
+
+int os_commit(void *addr, size_t size)
+{
+	return protect_memory(addr, size, PROT_READ | PROT_WRITE);
 }
 
 int os_decommit(void *addr, size_t size)

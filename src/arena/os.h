@@ -21,6 +21,7 @@ size_t os_memory_size(void);
 /* Address space without memory, aligned to @align (a power of two); NULL when refused. */
 void *os_reserve(size_t size, size_t align);
 int os_release(void *addr, size_t size);
+int os_make_readable(void *addr, size_t size);        /* reads as zeros, no memory: 0 or -ENOMEM */
 int os_commit(void *addr, size_t size);               /* readable, writable, zero: 0 or -ENOMEM */
 int os_decommit(void *addr, size_t size);             /* no memory, no access */
 int os_give_back(void *addr, size_t size);            /* no memory, reads as zeros */

@@ -6,8 +6,9 @@
  *               free in the buddy         zone->lock guards flags, lru, private, page_type
  *               slab                      slub (see src/slub/slub_internal.h) owns lru/next/slabs, slab_cache, the slab word
  *               handed out                its owner; refcount is atomic
- *             Who gives a page back leaves slab_cache NULL, mapcount -1 and no flag set but those of the buddy.
- * Invariants: P1  a page is in exactly one state: reserved, in the buddy, tail of a buddy block, handed out, slab
+ *             Who gives a page back leaves slab_cache NULL, no page type and no flag set but those of the buddy.
+ * Invariants: P1  a page is in exactly one state: reserved, in the buddy, on a CPU's list, behind the first page of such a
+ *                 block, handed out, slab, guard, bad
  *             P2  PageBuddy exactly for the first page of a free block; private is then its order
  *             P3  the array starts as zeros from the system: a page of a section that is not online is all zero
  * Source:     include/linux/mm_types.h, include/linux/page-flags.h, Linux 6.1.
@@ -33,6 +34,8 @@ enum page_flag {
 	PG_reported,      /* free block: the system holds no memory for it, so it reads as zeros */
 	PG_isolated,      /* free block taken off its list for a moment (buddy/reporting.c); private is its order */
 	PG_bad,           /* found in a wrong state, never handed out again */
+	PG_pcp,           /* first page of a free block on a list of one CPU (buddy/pcp.c) */
+	PG_peeked,        /* was a slab: a lock-free reader may still look at its memory. Kept while the page is free */
 	NR_PAGEFLAGS,
 };
 
@@ -75,11 +78,8 @@ struct page {
 			unsigned long private; /* buddy: order of the free block. Handed out: 0, then the owner's */
 		};
 	};
-	union {
-		int mapcount;  /* handed out: -1 */
-		int page_type; /* buddy: PAGE_TYPE_BUDDY */
-	};
-	int refcount; /* atomic */
+	unsigned int page_type; /* PAGE_TYPE_*, 0: none; complement of the kernel's field, see page_mapcount() */
+	int refcount;           /* atomic */
 };
 
 #if __SIZEOF_POINTER__ == 8
@@ -89,9 +89,20 @@ _Static_assert(sizeof(struct page) == 32, "32 bytes a page");
 #endif
 _Static_assert(offsetof(struct page, slab_word) % sizeof(kmm_dword) == 0, "double-word CAS needs its alignment");
 
-/* page_type of a free block's first page: as in Linux, the mapcount field with the bit cleared from all ones. */
-#define PAGE_TYPE_NONE (-1)
-#define PAGE_TYPE_BUDDY (-128 - 1)
+/*
+ * The bits of Linux 6.1. There the field is also the mapcount, -1 at rest, and a type is a bit cleared from all ones. Here its
+ * complement is stored, so that the array as it comes from the system, all zero, says "no type, mapcount -1": a page that
+ * was never used costs nothing, and the array behind a free block can be given back to the system.
+ */
+#define PAGE_TYPE_NONE 0u
+#define PAGE_TYPE_BUDDY 0x80u  /* first page of a free block */
+#define PAGE_TYPE_GUARD 0x400u /* first page of a guard block (buddy/guard.c) */
+
+/* The kernel's _mapcount. */
+static inline int page_mapcount(const struct page *page)
+{
+	return (int)~READ_ONCE(page->page_type);
+}
 
 static inline bool page_flag_test(const struct page *page, enum page_flag flag)
 {
@@ -111,6 +122,11 @@ static inline void page_flag_clear(struct page *page, enum page_flag flag)
 static inline bool PageBuddy(const struct page *page)
 {
 	return READ_ONCE(page->page_type) == PAGE_TYPE_BUDDY;
+}
+
+static inline bool PageGuard(const struct page *page)
+{
+	return READ_ONCE(page->page_type) == PAGE_TYPE_GUARD;
 }
 
 static inline bool PageTail(const struct page *page)

@@ -21,6 +21,10 @@
 #define atomic_cmpxchg_acq_rel(p, old, v) \
 	__atomic_compare_exchange_n(p, old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
 
+/* Bits that say something by themselves: nothing is ordered by them. */
+#define atomic_or_relaxed(p, bits) ((void)__atomic_fetch_or(p, bits, __ATOMIC_RELAXED))
+#define atomic_and_relaxed(p, bits) ((void)__atomic_fetch_and(p, bits, __ATOMIC_RELAXED))
+
 /* Stores @v; the value is the one found. ACQUIRE: what its writer released is seen. */
 #define atomic_xchg_acquire(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQUIRE)
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * alloc.c - from a request to pages: own lists, other types' blocks, a larger zone, other types' pages, failure.
+ * alloc.c - from a request to pages: one look at the zones that it may use; what that does not find is for slowpath.c.
  *
- * Owns:       the order in which memory is looked for; the injection of failures for tests.
- * Locks:      zone->lock for the search. Pages are prepared after it is released: they belong to the caller then.
- * Source:     __alloc_pages(), get_page_from_freelist(), __rmqueue(), mm/page_alloc.c, Linux 6.1.
- *             Differs: nothing stands behind the zone, so nothing waits and __GFP_NOFAIL fails like any other request.
+ * Owns:       the walk over the zones; the injection of failures for tests.
+ * Locks:      none here; the CPU's lists and the zone take their own.
+ * Source:     __alloc_pages(), prepare_alloc_pages(), get_page_from_freelist(), mm/page_alloc.c, Linux 6.1; the fair round
+ *             and the hints about full zones, Linux 3.16.
  */
-#include <sched.h>
-
 #include "base/boot.h"
 #include "base/report.h"
 #include "buddy/buddy_internal.h"
@@ -39,86 +37,145 @@ static noinline bool injection_strikes(void)
 	return false;
 }
 
-/*
- * The zone grows before a pageblock gets mixed. A section costs its part of the page array and, until they are touched,
- * nothing for its pages; a page of the wrong type in a block keeps that block from ever being free as a whole for as
- * long as it lives. A free pageblock of another type comes before growing, because it is pure either way.
- */
-struct page *zone_take_locked(struct zone *zone, unsigned int order, enum migratetype type, bool *reported)
+unsigned int gfp_cma_flag(gfp_t gfp)
+{
+	return gfp_migratetype(gfp) == MIGRATE_MOVABLE && !(kmm_task_flags & PF_MEMALLOC_PIN) ? ALLOC_CMA : 0;
+}
+
+void prepare_alloc_context(gfp_t gfp, unsigned int nid, const nodemask_t *nodemask, struct alloc_context *ac)
+{
+	ac->zonelist = node_zonelist(nid, gfp);
+	ac->nodemask = nodemask;
+	ac->migratetype = gfp_migratetype(gfp);
+	ac->highest_zoneidx = gfp_zone(gfp);
+	ac->preferred_zone = next_zones_zonelist(ac->zonelist->refs, ac->highest_zoneidx, nodemask)->zone;
+}
+
+static struct page *take_from_zone(struct zone *zone, unsigned int order, gfp_t gfp, unsigned int alloc_flags,
+				   const struct alloc_context *ac)
 {
 	struct page *page;
+	bool zeroed = false;
 
-	kmm_assert_held(&zone->lock);
 	do {
-		page = free_area_take(zone, order, type, reported);
-		if (!page)
-			page = pageblock_steal(zone, order, pageblock_order, type, reported);
-	} while (!page && zone_grow_locked(zone));
-	if (!page)
-		page = pageblock_steal(zone, order, 0, type, reported);
-	if (!page)
-		page = free_area_take(zone, order, MIGRATE_RESERVE, reported);
+		page = rmqueue(ac, zone, order, gfp, alloc_flags, &zeroed);
+	} while (page && unlikely(!prep_new_block(page, order, gfp, zeroed)));
+	if (unlikely(page && order && (alloc_flags & ALLOC_HARDER)))
+		reserve_highatomic_pageblock(zone, page);
 	return page;
 }
 
-/*
- * One try: pages off the lists, in the form that the caller asked for. *@isolated: whether blocks were away from the lists
- * when it failed, having their memory given back. It is read in the same hold of the lock as the lists: later, the blocks
- * may be back and the answer wrong.
- */
-static struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned int order, bool *isolated)
+/* May reclaim free something in @zone on behalf of the preferred node? Far away it may not. */
+static bool zone_allows_reclaim(const struct zone *preferred, const struct zone *zone)
 {
-	const enum migratetype type = gfp_migratetype(gfp);
-	struct page *page;
-	bool reported = false;
-
-	do {
-		kmm_lock(&zone->lock);
-		page = likely(zone->started) ? zone_take_locked(zone, order, type, &reported) : NULL;
-		if (likely(page))
-			zone_mod_free(zone, -(1L << order));
-		else
-			*isolated = zone->nr_isolated != 0;
-		kmm_unlock(&zone->lock);
-	} while (page && unlikely(!prep_new_block(zone, page, order, gfp, reported)));
-	return page;
+	return node_distance((unsigned int)preferred->zone_pgdat->node_id, (unsigned int)zone->zone_pgdat->node_id) <=
+	       RECLAIM_DISTANCE;
 }
 
-static bool zone_is_started(struct zone *zone)
+enum look { LOOK_TAKE, LOOK_NEXT, LOOK_FULL };
+
+/* The zone is below its mark. zone_reclaim_mode=: rather free something here than go far. */
+static noinline enum look reclaim_zone(struct zone *zone, unsigned int order, gfp_t gfp, unsigned int alloc_flags,
+				       unsigned long mark, const struct alloc_context *ac)
 {
-	bool started;
-
-	kmm_lock(&zone->lock);
-	started = zone->started;
-	kmm_unlock(&zone->lock);
-	return started;
-}
-
-static noinline struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
-{
-	struct zone *zone = &kmm_zone;
-	struct page *page;
-	bool isolated = false;
-
-	/* Not there yet, or not there any more. In the second case there is nothing to say. */
-	if (!zone_is_started(zone) && !(kmm_boot_ensure() && zone_is_started(zone)))
-		return NULL;
-	for (;;) {
-		page = zone_alloc(zone, gfp, order, &isolated);
-		if (page || !isolated)
-			break;
-		/* Those blocks are free all the same, and come back within microseconds. */
-		sched_yield();
+	if (alloc_flags & ALLOC_NO_WATERMARKS)
+		return LOOK_TAKE;
+	if (!buddy_options.zone_reclaim_mode || !reclaim_ops.node_reclaim || !(gfp & __GFP_DIRECT_RECLAIM) ||
+	    !zone_allows_reclaim(ac->preferred_zone, zone))
+		return LOOK_FULL;
+	switch (reclaim_ops.node_reclaim((unsigned int)zone->zone_pgdat->node_id, gfp, order)) {
+	case NODE_RECLAIM_NOSCAN:
+		return LOOK_NEXT;
+	case NODE_RECLAIM_FULL:
+		return LOOK_FULL;
+	case NODE_RECLAIM_SOME:
+	case NODE_RECLAIM_SUCCESS:
+	default:
+		return zone_watermark_ok(zone, order, mark, ac->highest_zoneidx, alloc_flags) ? LOOK_TAKE : LOOK_NEXT;
 	}
-	if (!page && !(gfp & __GFP_NOWARN))
-		report_alloc_failure(zone, gfp, order);
+}
+
+static enum look look_at_zone(struct zone *zone, unsigned int order, gfp_t gfp, unsigned int alloc_flags,
+			      const struct alloc_context *ac)
+{
+	const unsigned long mark = wmark_pages(zone, (enum zone_watermarks)(alloc_flags & ALLOC_WMARK_MASK));
+
+	if (likely(zone_watermark_ok(zone, order, mark, ac->highest_zoneidx, alloc_flags)))
+		return LOOK_TAKE;
+	return reclaim_zone(zone, order, gfp, alloc_flags, mark, ac);
+}
+
+/* What the walk came across. */
+struct walk {
+	bool use_hints;    /* skip zones that were found full lately */
+	bool hint_skipped; /* one was */
+	bool fair_skipped; /* one had used up its share, or was on another node */
+};
+
+static struct page *walk_zones(gfp_t gfp, unsigned int order, unsigned int alloc_flags, const struct alloc_context *ac,
+			       struct walk *walk)
+{
+	for_each_zone_in(ref, ac) {
+		struct zone *zone = ref->zone;
+		struct page *page;
+		enum look look;
+
+		if (walk->use_hints && !zlc_zone_worth_trying(ac->zonelist, ref)) {
+			walk->hint_skipped = true;
+			continue;
+		}
+		if ((alloc_flags & ALLOC_CPUSET) && unlikely(!node_allowed((unsigned int)zone->zone_pgdat->node_id)))
+			continue;
+		if (alloc_flags & ALLOC_FAIR) {
+			if (zone->zone_pgdat != ac->preferred_zone->zone_pgdat)
+				break;
+			if (zone_flag_test(zone, ZONE_FAIR_DEPLETED)) {
+				walk->fair_skipped = true;
+				continue;
+			}
+		}
+		look = look_at_zone(zone, order, gfp, alloc_flags, ac);
+		if (likely(look == LOOK_TAKE)) {
+			page = take_from_zone(zone, order, gfp, alloc_flags, ac);
+			if (likely(page))
+				return page;
+		}
+		if (look != LOOK_NEXT && many_nodes())
+			zlc_mark_zone_full(ac->zonelist, ref);
+	}
+	return NULL;
+}
+
+struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
+				    const struct alloc_context *ac)
+{
+	/* The first walk is for hints and shares; hints speak of the low mark, so a deeper look makes its own. */
+	struct walk walk = { .use_hints = many_nodes() && (alloc_flags & ALLOC_WMARK_MASK) == WMARK_LOW &&
+					  !(alloc_flags & ALLOC_NO_WATERMARKS) };
+	struct page *page;
+
+	if (unlikely(!ac->preferred_zone))
+		return NULL;
+	page = walk_zones(gfp, order, alloc_flags, ac, &walk);
+	if (likely(page))
+		return page;
+	if (alloc_flags & ALLOC_FAIR) {
+		if (walk.fair_skipped)
+			reset_alloc_batches(ac->preferred_zone);
+		page = walk_zones(gfp, order, alloc_flags & ~(unsigned int)ALLOC_FAIR, ac, &walk);
+	}
+	if (!page && walk.hint_skipped) {
+		walk.use_hints = false;
+		page = walk_zones(gfp, order, alloc_flags & ~(unsigned int)ALLOC_FAIR, ac, &walk);
+	}
 	return page;
 }
 
-struct page *alloc_pages(gfp_t gfp, unsigned int order)
+struct page *alloc_pages_common(gfp_t gfp, unsigned int order, unsigned int nid, const nodemask_t *nodemask)
 {
+	unsigned int alloc_flags = WMARK_LOW | ALLOC_CPUSET;
+	struct alloc_context ac;
 	struct page *page;
-	bool isolated = false;
 
 	if (KMM_CONFIG_CHECK)
 		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
@@ -129,8 +186,36 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 	}
 	if (unlikely(READ_ONCE(injected.left)) && injection_strikes())
 		return NULL;
-	page = zone_alloc(&kmm_zone, gfp, order, &isolated);
-	return likely(page) ? page : alloc_pages_slow(gfp, order);
+	gfp = current_gfp_context(gfp);
+	prepare_alloc_context(gfp, nid, nodemask, &ac);
+	alloc_flags |= gfp_cma_flag(gfp);
+	if (unlikely(buddy_fair_zones) && !(gfp & __GFP_THISNODE))
+		alloc_flags |= ALLOC_FAIR;
+	page = get_page_from_freelist(gfp, order, alloc_flags, &ac);
+	return likely(page) ? page : alloc_pages_slowpath(gfp, order, nid, nodemask);
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	return alloc_pages_common(gfp, order, (unsigned int)numa_node_id(), NULL);
+}
+
+struct page *__alloc_pages(gfp_t gfp, unsigned int order, int preferred_nid, const nodemask_t *nodemask)
+{
+	if (preferred_nid == NUMA_NO_NODE)
+		preferred_nid = numa_node_id();
+	/* Before the start only node 0 is known. */
+	if (unlikely(preferred_nid < 0 ||
+		     (preferred_nid && (!kmm_boot_ensure() || preferred_nid >= num_online_nodes())))) {
+		KMM_WARN(!(gfp & __GFP_NOWARN), "there is no node %d", preferred_nid);
+		return NULL;
+	}
+	return alloc_pages_common(gfp, order, (unsigned int)preferred_nid, nodemask);
+}
+
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	return __alloc_pages(gfp, order, nid, NULL);
 }
 
 unsigned long __get_free_pages(gfp_t gfp, unsigned int order)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * buddy.h - front header of the page allocator, for the rooms above it.
  *
- * Owns:   what rooms above may call besides the public <kmm/mm.h>. Inside, the zone lock (rank 80) guards everything.
+ * Owns:   what rooms above may call besides the public <kmm/mm.h>.
  */
 #ifndef KMM_BUDDY_BUDDY_H
 #define KMM_BUDDY_BUDDY_H
@@ -9,33 +9,37 @@
 #include <stdio.h>
 
 #include <kmm/mm.h>
+#include <kmm/numa.h>
 
 #include "arena/arena.h"
 #include "base/options.h"
 
-enum migratetype {
-	MIGRATE_UNMOVABLE,
-	MIGRATE_RECLAIMABLE,
-	MIGRATE_MOVABLE,
-	MIGRATE_RESERVE, /* the last resort of every type; shown as HighAtomic */
-	MIGRATE_TYPES,
-};
-
 extern const struct kmm_param buddy_params[];
 
-/* Gives the buddy all of the first section that memblock did not hand out. 0 or -ENOMEM. After arena_start() and the
- * first chunk. */
+/* Back to the defaults, before the options of a new start are read. */
+void buddy_options_reset(void);
+
+/* Where memblock's pages should be, by the options: for arena_set_boot_pfn(). */
+unsigned long buddy_boot_pfn(void);
+
+/* Lays out nodes and zones and takes from memblock what they need for each CPU. After arena_start(), kmm_nr_cpu_ids is set.
+ * 0 or -ENOMEM. */
+int buddy_reserve(void);
+/* Gives the buddy all that memblock did not hand out. 0 or -ENOMEM. After buddy_reserve() and all other users of memblock. */
 int buddy_start(void);
+/* The per-CPU page lists grow from their boot size to that of use. After everything else is up. */
+void buddy_start_late(void);
 void buddy_stop(void);
 
 /* Hands the memory of free blocks back to the system; the blocks stay free. Returns bytes. Part of kmm_trim(). */
 size_t buddy_trim(void);
 
-/* Free pages in the buddy (not counting sections still offline). */
+/* Free pages in the zones and on CPUs' lists; and pages of the limit that are not online yet. */
 unsigned long buddy_nr_free(void);
+unsigned long buddy_nr_offline(void);
 
-/* Slab pages now in use, by order of the change: the zone counter of slabinfo's kind (NR_SLAB_UNRECLAIMABLE). */
-void buddy_mod_nr_slab(long nr_pages);
+/* @page's slab came or went: the node's counter NR_SLAB_UNRECLAIMABLE. */
+void buddy_mod_nr_slab(const struct page *page, long nr_pages);
 
 /* Makes alloc_pages() fail: the @n-th call from now (1 = the next), and every later one too when @forever. 0 turns it
  * off. For tests. */

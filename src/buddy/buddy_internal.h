@@ -1,56 +1,76 @@
 /* SPDX-License-Identifier: MIT
- * buddy_internal.h - the zone, and what the files of this room do for each other.
+ * buddy_internal.h - what the files of this room do for each other.
  *
- * Owns:       struct zone and struct free_area.
- * Locks:      zone->lock (rank 80) guards every field below unless it says otherwise, the type of every pageblock, and
- *             flags, lru, private and page_type of every page that is free. The zone grows under it: the arena lock (90)
- *             is taken inside, and the few microseconds in which a section is mapped and its pages are set up delay
- *             other threads, which would only have grown the zone a second time.
- *             Nothing is allocated, freed or called back under it; reports may be written.
- * Lock-free:  nr_free and nr_slab are read RELAXED by the counters of <kmm/stats.h>, whose values are old anyway.
- *             What a page holds while it is handed out belongs to its owner, without a lock.
- * Invariants: validate.c proves them by these names, for a zone in which no other thread is at work.
+ * Locks:      pcp->lock (70) for one CPU's lists of one zone, zone->lock (80) for the zone: see mmzone.h. The zone grows under
+ *             its lock: the arena lock (90) is taken inside, and the few microseconds in which a section is mapped delay other
+ *             threads, which would only have grown the zone a second time. No system call and no zone->lock under pcp->lock:
+ *             what moves between a CPU's lists and the zone is on a list of the mover's own meanwhile.
+ *             Nothing is allocated, freed or called back under either; reports may be written under zone->lock.
+ * Lock-free:  what a page holds while it is handed out belongs to its owner.
+ * Invariants: validate.c proves them by these names, while no other thread is at work.
  *             B1  a block on free_area[o].free_list[t] is PageBuddy, private == o, aligned to 2^o pages, has no reference
- *                 and no flag but PG_reported, and lies in a pageblock of type t
+ *                 and no flag but PG_reported and PG_peeked, and lies in a pageblock of type t of that zone
  *             B2  free_area[o].nr_free is the number of blocks on its lists
  *             B3  a PageBuddy page is on exactly one list
  *             B4  two buddies of an order below MAX_ORDER - 1 are never both free: they would have been merged
- *             B5  nr_free is the sum of all free blocks, listed or isolated, in pages
- *             B6  an online page is in exactly one state: reserved; in a free block; in an isolated block; in a block
- *                 handed out, whose first page has references and knows the order, and whose others have none; bad
- *             B7  the type of a pageblock is one of enum migratetype
- *             B8  nr_managed and the reserved pages together are the online pages
- * Source:     struct zone, include/linux/mmzone.h, Linux 6.1. One node and one zone.
+ *             B5  NR_FREE_PAGES is the sum of all free blocks, listed or isolated for reporting, in pages, without those in
+ *                 pageblocks of MIGRATE_ISOLATE; NR_FREE_CMA_PAGES and nr_free_highatomic those of their types
+ *             B6  an online page is in exactly one state: reserved; in a free block; in a block isolated for reporting; in a
+ *                 block on a CPU's list; in a guard block; in a block handed out, whose first page has references and knows
+ *                 the order, and whose others have none; bad
+ *             B7  the type of a pageblock is one of enum migratetype, and its zone the one whose range it lies in
+ *             B8  present_pages are the pages of the zone's range that were not removed; nr_offline those of them that were
+ *                 never online; nr_reserved, nr_bad and nr_guard those in that state
+ *             B9  pcp->count is the number of pages on the lists of that CPU, each of which has PG_pcp, its order and the zone
+ * Source:     mm/internal.h, mm/page_alloc.c, Linux 6.1.
  */
 #ifndef KMM_BUDDY_BUDDY_INTERNAL_H
 #define KMM_BUDDY_BUDDY_INTERNAL_H
 
 #include "base/lock.h"
 #include "buddy/buddy.h"
+#include "buddy/mmzone.h"
 #include "buddy/page_internal.h"
+#include "buddy/reclaim_ops.h"
 
-struct free_area {
-	struct cds_list_head free_list[MIGRATE_TYPES]; /* first pages of free blocks, by page->lru */
-	unsigned long nr_free;                         /* blocks on all lists */
+/* How deep a request may dig, by the numbers of Linux 6.1 where it has them. The low bits are an enum zone_watermarks. */
+enum alloc_flags {
+	ALLOC_WMARK_MASK = 0x3,
+	ALLOC_NO_WATERMARKS = 0x4,
+	ALLOC_OOM = 0x8,
+	ALLOC_HARDER = 0x10,  /* cannot wait: a quarter, or for OOM victims half, of the reserve is open to it */
+	ALLOC_HIGH = 0x20,    /* __GFP_HIGH: half of the reserve */
+	ALLOC_CPUSET = 0x40,  /* only nodes of mems_allowed */
+	ALLOC_CMA = 0x80,     /* movable: may use what is lent from CMA */
+	ALLOC_KSWAPD = 0x800, /* __GFP_KSWAPD_RECLAIM: wakes the node's reclaim */
+	ALLOC_FAIR = 0x1000,  /* the first look around: zones share by size */
 };
 
-struct zone {
-	struct kmm_lock lock;
-	bool started; /* the lists are set up and may be used */
-	struct free_area free_area[MAX_ORDER];
-	unsigned long nr_free;         /* pages, isolated ones included; written under the lock, read RELAXED */
-	unsigned long nr_managed;      /* pages that were ever given to the zone */
-	unsigned long nr_reserved;     /* pages that memblock kept */
-	unsigned long nr_bad;          /* pages taken out of use */
-	struct cds_list_head isolated; /* free blocks whose memory is being given back, by page->lru */
-	unsigned long nr_isolated;     /* pages on it */
-	long nr_slab;                  /* pages; atomic */
-	const char *name;
+/* Where a request may be served. */
+struct alloc_context {
+	struct zonelist *zonelist;
+	const nodemask_t *nodemask; /* NULL: all */
+	struct zone *preferred_zone;
+	enum migratetype migratetype;
+	enum zone_type highest_zoneidx;
 };
 
-extern struct zone kmm_zone;
+/* start.c: what the start was told; see README.md. Fixed while the library runs. */
+extern struct buddy_options {
+	unsigned int min_free_kbytes; /* KiB; UINT_MAX: by the size of the world */
+	unsigned int watermark_scale_factor, watermark_boost_factor;
+	unsigned int fake_nodes; /* 0: the system's map */
+	bool numa_off;
+	unsigned int zone_reclaim_mode;
+	size_t dma, movable, cma; /* bytes; of the world, split over nodes */
+	unsigned int pcp_high_fraction;
+	unsigned int guard_minorder;  /* halves of a smaller order become guards */
+	unsigned int reporting_delay; /* ms */
+	bool mobility;                /* grouping by mobility */
+	bool init_on_alloc, init_on_free, page_poison, debug_pagealloc, check_pages;
+} buddy_options;
 
-/* free_area.c: lists, split and merge. All under zone->lock; none but free_area_init() looks at anything else. */
+/* free_area.c: lists, split and merge. All under zone->lock; none counts pages but for guards. */
 void free_area_init(struct zone *zone);
 void free_area_add(struct zone *zone, struct page *page, unsigned int order, enum migratetype type, bool tail);
 void free_area_del(struct zone *zone, struct page *page, unsigned int order);
@@ -59,51 +79,205 @@ struct page *free_area_first(const struct zone *zone, unsigned int order, enum m
 /* Puts back all of the unlisted block @page of order @high but its first 2^@low pages. */
 void free_area_expand(struct zone *zone, struct page *page, unsigned int low, unsigned int high, enum migratetype type,
 		      bool reported);
-/* Lists the unlisted block @page, merged with its buddies as far as they are free. */
-void free_area_merge(struct zone *zone, struct page *page, unsigned int order, enum migratetype type, bool reported);
+/* Lists the unlisted block @page, merged with its buddies as far as they are free. The order of the result. */
+unsigned int free_area_merge(struct zone *zone, struct page *page, unsigned int order, enum migratetype type,
+			     bool reported);
 /* Takes 2^@order pages from the smallest block of @type that holds them; NULL when there is none. */
 struct page *free_area_take(struct zone *zone, unsigned int order, enum migratetype type, bool *reported);
 
-/* pageblock.c: mobility. All under zone->lock. */
-enum migratetype pageblock_type(const struct page *page);
+/* pageblock.c: mobility. All under zone->lock, but for the first three. */
+static inline enum migratetype pageblock_word_type(unsigned int word)
+{
+	return (enum migratetype)((word & PAGEBLOCK_TYPE_MASK) ^ MIGRATE_MOVABLE);
+}
+static inline enum migratetype pageblock_type(const struct page *page)
+{
+	return pageblock_word_type(pageblock_word(page));
+}
+static inline enum migratetype gfp_migratetype(gfp_t gfp)
+{
+	_Static_assert(__GFP_MOVABLE == 0x8 && __GFP_RECLAIMABLE == 0x10, "the type is two bits of gfp");
+	_Static_assert(MIGRATE_MOVABLE == 2 && MIGRATE_RECLAIMABLE == 1, "in the other order");
+	return gfp & __GFP_MOVABLE     ? MIGRATE_MOVABLE :
+	       gfp & __GFP_RECLAIMABLE ? MIGRATE_RECLAIMABLE :
+					 MIGRATE_UNMOVABLE;
+}
 void pageblock_set_type(struct page *page, enum migratetype type);
-enum migratetype gfp_migratetype(gfp_t gfp);
 /* The @i-th type that @type falls back to; MIGRATE_RESERVE is the last one of every type. */
 enum migratetype pageblock_fallback(enum migratetype type, unsigned int i);
 unsigned long pageblock_nr_free(const struct page *page);
+/* Moves the free blocks of the pageblock to the lists of @type, and the counters with them, and gives it that type.
+ * Returns the pages. */
 unsigned long pageblock_move_free(struct zone *zone, struct page *page, enum migratetype type);
 /* Takes 2^@order pages from a block of another type, of order @min_order or more, the largest first. */
 struct page *pageblock_steal(struct zone *zone, unsigned int order, unsigned int min_order, enum migratetype type,
 			     bool *reported);
 
+/* highatomic.c: pageblocks kept for requests of several pages that cannot wait, and the last resort of all others. */
+void reserve_highatomic_pageblock(struct zone *zone, struct page *page);
+bool unreserve_highatomic_pageblock(const struct alloc_context *ac);
+
 /* zone.c */
+void zone_setup(struct zone *zone, unsigned long start_pfn, unsigned long end_pfn);
+/* Opens it for requests; memblock's pages end at @reserved_end. */
+void zone_start(struct zone *zone, unsigned long reserved_end);
 bool zone_grow_locked(struct zone *zone);
-unsigned long zone_nr_offline(void);
+/* Gives whole or part pageblocks that are online and unlisted to the lists. */
 void zone_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool reported);
-static inline void zone_mod_free(struct zone *zone, long nr_pages)
+/* Free pages of @type come (@nr_pages > 0) or go. */
+static inline void zone_account(struct zone *zone, enum migratetype type, long nr_pages)
 {
-	WRITE_ONCE(zone->nr_free, zone->nr_free + (unsigned long)nr_pages);
+	long *stat = zone->vm_stat;
+
+	if (unlikely(type >= MIGRATE_RESERVE)) {
+		if (type == MIGRATE_ISOLATE)
+			return;
+		if (type == MIGRATE_CMA)
+			WRITE_ONCE(stat[NR_FREE_CMA_PAGES], stat[NR_FREE_CMA_PAGES] + nr_pages);
+		else
+			WRITE_ONCE(zone->nr_free_highatomic, zone->nr_free_highatomic + (unsigned long)nr_pages);
+	}
+	WRITE_ONCE(stat[NR_FREE_PAGES], stat[NR_FREE_PAGES] + nr_pages);
+}
+static inline unsigned long zone_nr_free(const struct zone *zone)
+{
+	return (unsigned long)READ_ONCE(zone->vm_stat[NR_FREE_PAGES]);
 }
 
-/* alloc.c: the whole search, without the slow path around it. */
-struct page *zone_take_locked(struct zone *zone, unsigned int order, enum migratetype type, bool *reported);
+/* node.c: which pages are in which zone of which node. */
+void nodes_setup(void);
+unsigned int cpu_to_node(unsigned int cpu);
+unsigned int node_nr_cpus(unsigned int nid);
+/* Reclaim of another node's memory pays up to this distance only. */
+#define RECLAIM_DISTANCE 30
+static inline bool many_nodes(void)
+{
+	return unlikely(nr_online_nodes > 1);
+}
 
-/* free.c: a block without references goes back to its list. */
+/* zonelist.c: in which order zones are tried, and which may be. */
+void zonelist_start(void);
+void build_all_zonelists(void);
+/* 10 is local. For tests and fake nodes, before build_all_zonelists(). */
+void node_set_distance(unsigned int from, unsigned int to, unsigned int distance);
+unsigned int node_distance(unsigned int from, unsigned int to);
+enum zone_type gfp_zone(gfp_t gfp);
+static inline struct zonelist *node_zonelist(unsigned int nid, gfp_t gfp)
+{
+	return &NODE_DATA(nid)->node_zonelists[gfp & __GFP_THISNODE ? ZONELIST_NOFALLBACK : ZONELIST_FALLBACK];
+}
+/* The first place at or after @ref that @highest_zoneidx and @nodemask allow; its zone is NULL at the end. */
+const struct zoneref *next_zones_zonelist(const struct zoneref *ref, enum zone_type highest_zoneidx,
+					  const nodemask_t *nodemask);
+#define for_each_zone_in(ref, ac)                                                                      \
+	for (const struct zoneref *(ref) =                                                             \
+		     next_zones_zonelist((ac)->zonelist->refs, (ac)->highest_zoneidx, (ac)->nodemask); \
+	     (ref)->zone; (ref) = next_zones_zonelist((ref) + 1, (ac)->highest_zoneidx, (ac)->nodemask))
+/* Hints about full zones: is @ref worth a look? It was full: remember. */
+bool zlc_zone_worth_trying(struct zonelist *zonelist, const struct zoneref *ref);
+void zlc_mark_zone_full(struct zonelist *zonelist, const struct zoneref *ref);
+/* mems_allowed: a mask of the process that may change at any time. A search that failed while it changed tries again. */
+unsigned int read_mems_allowed_begin(void);
+bool read_mems_allowed_retry(unsigned int cookie);
+bool node_allowed(unsigned int nid);
+
+/* watermark.c */
+void setup_watermarks(void); /* of all zones, and what zones keep from requests for higher ones */
+bool zone_watermark_ok(const struct zone *zone, unsigned int order, unsigned long mark, enum zone_type highest_zoneidx,
+		       unsigned int alloc_flags);
+unsigned long wmark_pages(const struct zone *zone, enum zone_watermarks mark); /* with the boost */
+void boost_watermark(struct zone *zone);
+void reset_alloc_batches(const struct zone *preferred);
+
+/* rmqueue.c: pages leave the zone. */
+/* The whole search under zone->lock, uncounted, without the reserves. */
+struct page *zone_take_locked(struct zone *zone, unsigned int order, enum migratetype type, unsigned int alloc_flags,
+			      bool *reported);
+struct page *rmqueue(const struct alloc_context *ac, struct zone *zone, unsigned int order, gfp_t gfp,
+		     unsigned int alloc_flags, bool *reported);
+
+/* pcp.c */
+int pcp_reserve(void); /* from memblock */
+void pcp_start(struct zone *zone);
+void pcp_stop(struct zone *zone);
+void setup_zone_pageset(struct zone *zone); /* from the boot values, batch 1 and high 0, to the real ones */
+static inline bool pcp_allowed_order(unsigned int order)
+{
+	return order <= PCP_MAX_LOW_ORDER || order == pageblock_order;
+}
+/* NULL: the zone has to be asked directly. @reported: the page is known to be zero. */
+struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype type, gfp_t gfp,
+		       unsigned int alloc_flags, bool *reported);
+void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum migratetype type, bool cold);
+/* Up to @nr pages of order 0, into @pages; how many. */
+unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp, unsigned int nr, struct page **pages);
+
+/* Gives back what CPUs keep of @zone (NULL: of all zones). The CPUs' threads may go on meanwhile. Pages. */
+unsigned long drain_all_pages(struct zone *zone);
+/* The same for callers that may not wait: lists that are busy are left alone. */
+void try_drain_all_pages(void);
+unsigned long drain_pages_zone(struct zone *zone, unsigned int cpu);
+unsigned long zone_nr_pcp(const struct zone *zone); /* pages on the lists of all CPUs; racy */
+/* Lets the lists of a CPU that does little shrink. True: something is left to do later. */
+bool decay_pcp_high(struct zone *zone, unsigned int cpu);
+void pcp_fork_lock_all(void);
+void pcp_fork_unlock_all(void);
+void pcp_fork_reset(void);
+
+/* alloc.c: one look at all zones that a request may use. */
+struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
+				    const struct alloc_context *ac);
+void prepare_alloc_context(gfp_t gfp, unsigned int nid, const nodemask_t *nodemask, struct alloc_context *ac);
+unsigned int gfp_cma_flag(gfp_t gfp);
+/* A request for a page by the order, with all that belongs to it but the checks of the public calls. */
+struct page *alloc_pages_common(gfp_t gfp, unsigned int order, unsigned int nid, const nodemask_t *nodemask);
+
+/* start.c */
+bool buddy_is_started(void);
+extern bool buddy_fair_zones; /* a node has several zones; set at start */
+
+/* slowpath.c: after the first look failed. */
+struct page *alloc_pages_slowpath(gfp_t gfp, unsigned int order, unsigned int nid, const nodemask_t *nodemask);
+
+/* memalloc.c: what the thread has said about all its requests. */
+extern __thread unsigned int kmm_task_flags __attribute__((tls_model("initial-exec")));
+enum task_flags {
+	PF_MEMALLOC = 0x800,          /* frees memory: may use all reserves */
+	PF_MEMALLOC_NOFS = 0x40000,   /* requests are without __GFP_FS */
+	PF_MEMALLOC_NOIO = 0x80000,   /* and without __GFP_IO */
+	PF_MEMALLOC_PIN = 0x10000000, /* pages will stay: not from CMA */
+};
+static inline gfp_t current_gfp_context(gfp_t gfp)
+{
+	const unsigned int flags = kmm_task_flags;
+
+	if (likely(!(flags & (PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS))))
+		return gfp;
+	return gfp & ~(flags & PF_MEMALLOC_NOIO ? __GFP_IO | __GFP_FS : __GFP_FS);
+}
+
+/* free.c: a block without references goes back: to a CPU's list, to the zone, */
+void free_frozen_block(struct page *page, unsigned int order, bool cold);
 void zone_free_block(struct zone *zone, struct page *page, unsigned int order);
+/* under zone->lock. Returns the order of the free block that it is part of now. */
+unsigned int zone_free_block_locked(struct zone *zone, struct page *page, unsigned int order, bool reported);
 
 /* prep.c: what a block looks like when it leaves, and how it must look when it comes back. */
-/* False: a page of it was bad; the block has been taken out of use. */
-bool prep_new_block(struct zone *zone, struct page *page, unsigned int order, gfp_t gfp, bool zeroed);
-bool prep_free_block(struct zone *zone, struct page *page, unsigned int order);
+/* False: a page of it was bad; the block has been taken out of use. @zeroed: it is known to hold zeros. */
+bool prep_new_block(struct page *page, unsigned int order, gfp_t gfp, bool zeroed);
+bool prep_free_block(struct page *page, unsigned int order);
 /* Why @page is no block of @order that may be freed, in words, when page_may_be_freed() or what precedes it said no. */
 const char *page_free_refused(const struct page *page, unsigned int order);
 
 /* page_report.c: the kernel's words. */
 void page_report_reset(void);
 void bad_page(const struct page *page, const char *reason);
-void report_alloc_failure(struct zone *zone, gfp_t gfp, unsigned int order);
+void warn_alloc(gfp_t gfp, const nodemask_t *nodemask, unsigned int order);
 
-/* reporting.c: isolated blocks return to their lists, for a forked child. Under zone->lock. */
+/* reporting.c: memory of free blocks goes back to the system. */
+/* Isolated blocks return to their lists, for a forked child. Under zone->lock. */
 void reporting_restore(struct zone *zone);
+/* A whole free pageblock with memory of its own has come to be: it will go back after a while. No lock held. */
+void reporting_notify(struct zone *zone);
 
 #endif /* KMM_BUDDY_BUDDY_INTERNAL_H */

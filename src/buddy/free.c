@@ -2,20 +2,49 @@
  * free.c - the way back, and from addresses to pages.
  *
  * Owns:       the refusal of a free that is none.
- * Locks:      zone->lock for the lists. Everything that can be refused is refused before the reference is dropped, so
+ * Locks:      the CPU's lists, or zone->lock. Everything that can be refused is refused before the reference is dropped, so
  *             that a bad free changes nothing.
- * Source:     __free_pages(), free_pages_prepare(), mm/page_alloc.c, Linux 6.1. Differs: the order is checked, too.
+ * Source:     __free_pages(), free_unref_page(), free_one_page(), mm/page_alloc.c, Linux 6.1; free_hot_cold_page(),
+ *             Linux 4.9. Differs: the order is checked, too.
  */
 #include "base/boot.h"
 #include "base/report.h"
 #include "buddy/buddy_internal.h"
 
+unsigned int zone_free_block_locked(struct zone *zone, struct page *page, unsigned int order, bool reported)
+{
+	const enum migratetype type = pageblock_type(page);
+
+	kmm_assert_held(&zone->lock);
+	zone_account(zone, type, 1L << order);
+	return free_area_merge(zone, page, order, type, reported);
+}
+
 void zone_free_block(struct zone *zone, struct page *page, unsigned int order)
 {
+	unsigned int merged;
+
 	kmm_lock(&zone->lock);
-	free_area_merge(zone, page, order, pageblock_type(page), false);
-	zone_mod_free(zone, 1L << order);
+	merged = zone_free_block_locked(zone, page, order, false);
+	WRITE_ONCE(zone->nr_freed, zone->nr_freed + (1UL << order));
 	kmm_unlock(&zone->lock);
+	if (merged >= pageblock_order)
+		reporting_notify(zone);
+}
+
+void free_frozen_block(struct page *page, unsigned int order, bool cold)
+{
+	/* The type may change as soon as it is read: it only chooses the list that the page waits on. */
+	const unsigned int word = pageblock_word(page);
+	enum migratetype type = pageblock_word_type(word);
+	struct zone *zone = zone_of_word(word);
+
+	if (unlikely(type >= MIGRATE_PCPTYPES))
+		type = type == MIGRATE_ISOLATE ? MIGRATE_ISOLATE : MIGRATE_MOVABLE;
+	if (likely(pcp_allowed_order(order) && type != MIGRATE_ISOLATE))
+		pcp_free(zone, page, order, type, cold);
+	else
+		zone_free_block(zone, page, order);
 }
 
 /* After the end every free is ignored: the array reads as zeros by then. */
@@ -25,7 +54,7 @@ static noinline void refuse_free(const struct page *page, unsigned int order)
 		bad_page(page, page_free_refused(page, order));
 }
 
-void __free_pages(struct page *page, unsigned int order)
+static void free_pages_common(struct page *page, unsigned int order, bool cold)
 {
 	enum page_ref_result ref;
 
@@ -38,8 +67,18 @@ void __free_pages(struct page *page, unsigned int order)
 	ref = page_ref_put(page);
 	if (unlikely(ref == PAGE_REF_NONE)) /* another thread freed it in between */
 		refuse_free(page, order);
-	if (likely(ref == PAGE_REF_LAST) && likely(prep_free_block(&kmm_zone, page, order)))
-		zone_free_block(&kmm_zone, page, order);
+	if (likely(ref == PAGE_REF_LAST) && likely(prep_free_block(page, order)))
+		free_frozen_block(page, order, cold);
+}
+
+void __free_pages(struct page *page, unsigned int order)
+{
+	free_pages_common(page, order, false);
+}
+
+void free_hot_cold_page(struct page *page, bool cold)
+{
+	free_pages_common(page, 0, cold);
 }
 
 void free_pages(unsigned long addr, unsigned int order)
@@ -63,7 +102,9 @@ void *page_address(const struct page *page)
 
 struct page *virt_to_page(const void *addr)
 {
-	return arena_addr_to_page(addr);
+	struct page *page = arena_addr_to_page(addr);
+
+	return page && arena_pfn_online(arena_page_to_pfn(page)) ? page : NULL;
 }
 
 unsigned long page_to_pfn(const struct page *page)
@@ -73,7 +114,7 @@ unsigned long page_to_pfn(const struct page *page)
 
 struct page *pfn_to_page(unsigned long pfn)
 {
-	return pfn < smp_load_acquire(&kmm_arena.nr_online) ? arena_pfn_to_page(pfn) : NULL;
+	return arena_pfn_online(pfn) ? arena_pfn_to_page(pfn) : NULL;
 }
 
 struct page *compound_head(const struct page *page)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * free_area.c - the buddy system itself: lists of free blocks, split and merge.
  *
- * Owns:       zone->free_area and, of a free block's first page, lru, private, page_type and PG_reported.
+ * Owns:       zone->free_area and, of a free block's first page, lru, private, page_type and PG_reported; guard blocks.
  * Locks:      zone->lock for all of it.
  * Invariants: B1, B2, B3, B4 of buddy_internal.h. PG_reported: the block holds no memory of the system. Both halves of such
  *             a block have none either; a merged block has none when neither part had any. Such blocks go to the tail of
- *             their list, so that memory the system has given already is used first.
- * Source:     add_to_free_list(), expand(), __rmqueue_smallest(), __free_one_page(), mm/page_alloc.c, Linux 6.1.
+ *             their list, so that memory the system has given already is used first. A guard block is what an expand
+ *             would have listed; it counts as not free, and ends when its buddy is free again.
+ * Source:     add_to_free_list(), expand(), __rmqueue_smallest(), __free_one_page(), set_page_guard(), mm/page_alloc.c,
+ *             Linux 6.1.
  */
 #include "base/report.h"
 #include "buddy/buddy_internal.h"
@@ -52,6 +54,23 @@ struct page *free_area_first(const struct zone *zone, unsigned int order, enum m
 	return list->next == list ? NULL : cds_list_first_entry(list, struct page, lru);
 }
 
+/* debug_guardpage_minorder=: keeps @page unused until its buddy is free, so that a stray write finds nobody's memory. */
+static noinline void guard_set(struct zone *zone, struct page *page, unsigned int order, enum migratetype type)
+{
+	WRITE_ONCE(page->private, (unsigned long)order);
+	WRITE_ONCE(page->page_type, PAGE_TYPE_GUARD);
+	zone_account(zone, type, -(1L << order));
+	zone->nr_guard += 1UL << order;
+}
+
+static noinline void guard_clear(struct zone *zone, struct page *page, unsigned int order, enum migratetype type)
+{
+	WRITE_ONCE(page->page_type, PAGE_TYPE_NONE);
+	WRITE_ONCE(page->private, 0UL);
+	zone_account(zone, type, 1L << order);
+	zone->nr_guard -= 1UL << order;
+}
+
 void free_area_expand(struct zone *zone, struct page *page, unsigned int low, unsigned int high, enum migratetype type,
 		      bool reported)
 {
@@ -60,6 +79,10 @@ void free_area_expand(struct zone *zone, struct page *page, unsigned int low, un
 
 		high--;
 		half = page + (1UL << high);
+		if (unlikely(high < buddy_options.guard_minorder)) {
+			guard_set(zone, half, high, type);
+			continue;
+		}
 		page_set_buddy(half, high, reported);
 		free_area_add(zone, half, high, type, reported);
 	}
@@ -84,20 +107,27 @@ static bool merge_is_likely(struct page *page, unsigned int order)
 	return order + 2 < MAX_ORDER && is_free_block(buddy_of(parent, order + 1), order + 1);
 }
 
-void free_area_merge(struct zone *zone, struct page *page, unsigned int order, enum migratetype type, bool reported)
+unsigned int free_area_merge(struct zone *zone, struct page *page, unsigned int order, enum migratetype type,
+			     bool reported)
 {
 	kmm_assert(!PageBuddy(page) && !page_count(page) && !(arena_page_to_pfn(page) & ((1UL << order) - 1)));
 	for (; order < MAX_ORDER - 1; order++) {
 		struct page *buddy = buddy_of(page, order);
 
-		if (!is_free_block(buddy, order))
+		if (is_free_block(buddy, order)) {
+			reported &= page_flag_test(buddy, PG_reported);
+			free_area_del(zone, buddy, order);
+		} else if (unlikely(PageGuard(buddy)) && page_buddy_order(buddy) == order) {
+			reported = false;
+			guard_clear(zone, buddy, order, type);
+		} else {
 			break;
-		reported &= page_flag_test(buddy, PG_reported);
-		free_area_del(zone, buddy, order);
+		}
 		page = min_of(page, buddy);
 	}
 	page_set_buddy(page, order, reported);
 	free_area_add(zone, page, order, type, reported || merge_is_likely(page, order));
+	return order;
 }
 
 struct page *free_area_take(struct zone *zone, unsigned int order, enum migratetype type, bool *reported)

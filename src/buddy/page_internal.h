@@ -2,7 +2,7 @@
  * page_internal.h - what only the page allocator does to a struct page.
  *
  * Owns:   the change of a page between "in the buddy" and "handed out", and its reference count.
- * Locks:  zone->lock for all of it, except the reference count, which is atomic.
+ * Locks:  zone->lock, or pcp->lock for a page on a CPU's list; the reference count is atomic.
  * Source: include/linux/page-flags.h, include/linux/page_ref.h, mm/internal.h, Linux 6.1.
  */
 #ifndef KMM_BUDDY_PAGE_INTERNAL_H
@@ -13,21 +13,22 @@
 #include "base/compiler.h"
 
 /* Flags that no page has when it is freed, and none when it is handed out. */
-#define PAGE_FLAGS_CHECK_AT_FREE (1UL << PG_reserved | 1UL << PG_slab | 1UL << PG_isolated | 1UL << PG_bad)
-#define PAGE_FLAGS_CHECK_AT_PREP (~0UL)
+#define PAGE_FLAGS_CHECK_AT_FREE \
+	(1UL << PG_reserved | 1UL << PG_slab | 1UL << PG_isolated | 1UL << PG_bad | 1UL << PG_pcp)
+#define PAGE_FLAGS_CHECK_AT_PREP (~(1UL << PG_peeked))
 
 static inline void page_set_buddy(struct page *page, unsigned int order, bool reported)
 {
 	WRITE_ONCE(page->private, (unsigned long)order);
 	WRITE_ONCE(page->page_type, PAGE_TYPE_BUDDY);
-	WRITE_ONCE(page->flags, reported ? 1UL << PG_reported : 0);
+	WRITE_ONCE(page->flags, (page->flags & 1UL << PG_peeked) | (reported ? 1UL << PG_reported : 0));
 }
 
 static inline void page_clear_buddy(struct page *page)
 {
 	WRITE_ONCE(page->page_type, PAGE_TYPE_NONE);
 	WRITE_ONCE(page->private, 0UL);
-	WRITE_ONCE(page->flags, 0UL);
+	WRITE_ONCE(page->flags, page->flags & 1UL << PG_peeked);
 }
 
 static inline unsigned int page_buddy_order(const struct page *page)
@@ -43,19 +44,19 @@ static inline bool page_may_be_freed(const struct page *page, unsigned int order
 	return flags == (unsigned long)order << PAGE_ORDER_SHIFT && !PageTail(page) && page_count(page) > 0;
 }
 
-/* Is @page an element of the array? Any value may be asked for. */
+/* Is @page an element of the array? Any value may be asked for. A page that is not online is all zero: not in use. */
 static inline bool page_exists(const struct page *page)
 {
 	const unsigned long index = (unsigned long)page - (unsigned long)kmm_arena.mem_map;
 
-	return index < smp_load_acquire(&kmm_arena.nr_online) * sizeof(*page) && index % sizeof(*page) == 0;
+	return index < kmm_arena.nr_pages * sizeof(*page) && index % sizeof(*page) == 0;
 }
 
 /* Nothing of an owner is left on it. @flags: those that must not be set. */
 static inline bool page_is_unused(const struct page *page, unsigned long flags)
 {
-	return !((unsigned int)(page->mapcount - PAGE_TYPE_NONE) | (unsigned int)page_count(page) |
-		 (page->flags & flags) | (unsigned long)page->slab_cache);
+	return !(page->page_type | (unsigned int)page_count(page) | (page->flags & flags) |
+		 (unsigned long)page->slab_cache);
 }
 
 /* The order that the block was handed out with. */

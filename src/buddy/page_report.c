@@ -70,7 +70,7 @@ static void add_page(struct text *text, const struct page *page)
 	static const char *const names[NR_PAGEFLAGS] = {
 		[PG_reserved] = "reserved",           [PG_slab] = "slab",         [PG_head] = "head",
 		[PG_reported] = "reported",           [PG_isolated] = "isolated", [PG_bad] = "bad",
-		[PG_large_kmalloc] = "large_kmalloc",
+		[PG_large_kmalloc] = "large_kmalloc", [PG_pcp] = "pcp",           [PG_peeked] = "peeked",
 	};
 	const int width = 2 * (int)sizeof(long);
 	const unsigned long *raw = (const unsigned long *)(const void *)page;
@@ -82,7 +82,7 @@ static void add_page(struct text *text, const struct page *page)
 		head = page;
 	compound = head != page || page_flag_test(page, PG_head);
 	text_add(text, "page:%0*lx refcount:%d mapcount:%d mapping:%0*lx index:0x0 pfn:%#lx\n", width,
-		 (unsigned long)page, page_count(head), READ_ONCE(page->mapcount) + 1, width,
+		 (unsigned long)page, page_count(head), page_mapcount(page) + 1, width,
 		 (unsigned long)READ_ONCE(page->slab_cache), arena_page_to_pfn(page));
 	if (compound)
 		text_add(text, "head:%0*lx order:%u compound_mapcount:0 compound_pincount:0\n", width,
@@ -159,6 +159,7 @@ static void add_gfp(struct text *text, gfp_t gfp)
 		{ __GFP_RECLAIM, "__GFP_RECLAIM" },
 		{ __GFP_DIRECT_RECLAIM, "__GFP_DIRECT_RECLAIM" },
 		{ __GFP_KSWAPD_RECLAIM, "__GFP_KSWAPD_RECLAIM" },
+		{ __GFP_COLD, "__GFP_COLD" },
 	};
 	const char *separator = "";
 
@@ -179,7 +180,8 @@ static void add_gfp(struct text *text, gfp_t gfp)
 static void add_free_areas(struct text *text, struct zone *zone)
 {
 	static const char letters[MIGRATE_TYPES] = {
-		[MIGRATE_UNMOVABLE] = 'U', [MIGRATE_RECLAIMABLE] = 'E', [MIGRATE_MOVABLE] = 'M', [MIGRATE_RESERVE] = 'H'
+		[MIGRATE_UNMOVABLE] = 'U', [MIGRATE_RECLAIMABLE] = 'E', [MIGRATE_MOVABLE] = 'M',
+		[MIGRATE_RESERVE] = 'H',   [MIGRATE_CMA] = 'C',         [MIGRATE_ISOLATE] = 'I',
 	};
 	unsigned long nr[MAX_ORDER], total = 0;
 	char types[MAX_ORDER][MIGRATE_TYPES + 1];
@@ -195,7 +197,7 @@ static void add_free_areas(struct text *text, struct zone *zone)
 		*p = '\0';
 	}
 	kmm_unlock(&zone->lock);
-	text_add(text, "Node 0 %s: ", zone->name);
+	text_add(text, "Node %d %s: ", zone->zone_pgdat->node_id, zone->name);
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
 		text_add(text, "%lu*%lukB ", nr[order], (PAGE_SIZE << order) >> 10);
 		if (nr[order])
@@ -205,9 +207,32 @@ static void add_free_areas(struct text *text, struct zone *zone)
 	text_add(text, "= %lukB\n", total << (PAGE_SHIFT - 10));
 }
 
-void report_alloc_failure(struct zone *zone, gfp_t gfp, unsigned int order)
+static unsigned long to_kb(unsigned long pages)
 {
-	char name[17], buf[KMM_REPORT_MAX / 2];
+	return pages << (PAGE_SHIFT - 10);
+}
+
+/* What is behind the failure: how full the zone is, and where its marks are. */
+static void add_zone(struct text *text, const struct zone *zone)
+{
+	text_add(text,
+		 "Node %d %s free:%lukB boost:%lukB min:%lukB low:%lukB high:%lukB reserved_highatomic:%lukB "
+		 "present:%lukB managed:%lukB offline:%lukB free_pcp:%lukB free_cma:%lukB\n",
+		 zone->zone_pgdat->node_id, zone->name, to_kb(zone_nr_free(zone)),
+		 to_kb(READ_ONCE(zone->watermark_boost)), to_kb(wmark_pages(zone, WMARK_MIN)),
+		 to_kb(wmark_pages(zone, WMARK_LOW)), to_kb(wmark_pages(zone, WMARK_HIGH)),
+		 to_kb(READ_ONCE(zone->nr_reserved_highatomic)), to_kb(READ_ONCE(zone->present_pages)),
+		 to_kb(zone_managed_pages(zone)), to_kb(READ_ONCE(zone->nr_offline)), to_kb(zone_nr_pcp(zone)),
+		 to_kb((unsigned long)READ_ONCE(zone->vm_stat[NR_FREE_CMA_PAGES])));
+	text_add(text, "lowmem_reserve[]:");
+	for (unsigned int idx = 0; idx < MAX_NR_ZONES; idx++)
+		text_add(text, " %ld", READ_ONCE(zone->lowmem_reserve[idx]));
+	text_add(text, "\n");
+}
+
+void warn_alloc(gfp_t gfp, const nodemask_t *nodemask, unsigned int order)
+{
+	char name[17], buf[KMM_REPORT_MAX - 64];
 	struct text text = { .buf = buf, .size = sizeof(buf) };
 	unsigned int missed;
 	const int saved = errno;
@@ -217,12 +242,18 @@ void report_alloc_failure(struct zone *zone, gfp_t gfp, unsigned int order)
 			text_add(&text, "warn_alloc: %u callbacks suppressed\n", missed);
 		text_add(&text, "%s: page allocation failure: order:%u, mode:%#x(", process_name(name), order, gfp);
 		add_gfp(&text, gfp);
-		text_add(&text, "), nodemask=(null)\n");
-		text_add(&text, "Node 0 %s free:%lukB managed:%lukB limit:%lukB slab_unreclaimable:%lukB\n", zone->name,
-			 READ_ONCE(zone->nr_free) << (PAGE_SHIFT - 10),
-			 READ_ONCE(zone->nr_managed) << (PAGE_SHIFT - 10), kmm_arena.nr_pages << (PAGE_SHIFT - 10),
-			 (unsigned long)READ_ONCE(zone->nr_slab) << (PAGE_SHIFT - 10));
-		add_free_areas(&text, zone);
+		if (nodemask)
+			text_add(&text, "), nodemask=%#lx\n", nodemask->bits);
+		else
+			text_add(&text, "), nodemask=(null)\n");
+		for_each_node(nid)
+			text_add(&text, "Node %u slab_reclaimable:%lukB slab_unreclaimable:%lukB\n", nid,
+				 to_kb(node_page_state(NODE_DATA(nid), NR_SLAB_RECLAIMABLE)),
+				 to_kb(node_page_state(NODE_DATA(nid), NR_SLAB_UNRECLAIMABLE)));
+		for_each_populated_zone(zone)
+			add_zone(&text, zone);
+		for_each_populated_zone(zone)
+			add_free_areas(&text, zone);
 		kmm_report(KMM_REPORT_ERR, "%s", buf);
 	}
 	errno = saved;

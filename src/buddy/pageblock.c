@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * pageblock.c - pages grouped by mobility: the type of each pageblock, and what happens when a type runs out.
  *
- * Owns:       kmm_arena.pageblock_flags: the type of each pageblock in its low three bits, stored so that the zero of a
- *             new section means MOVABLE.
+ * Owns:       the type of each pageblock, in kmm_arena.pageblock_flags.
  * Locks:      zone->lock for all of it.
  * Invariants: B7 of buddy_internal.h, and the second half of B1: a free page is on the list of its block's type. So when
  *             a block changes its type, its free pages change lists in the same step; and when a page is only borrowed
@@ -12,43 +11,25 @@
  */
 #include "buddy/buddy_internal.h"
 
-#define PAGEBLOCK_TYPE_MASK 7u
-
 /* What a type takes when its own lists are empty, in this order; the reserve is last for all. */
-static const unsigned char fallbacks[MIGRATE_TYPES][3] = {
+static const unsigned char fallbacks[MIGRATE_PCPTYPES][3] = {
 	[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE, MIGRATE_RESERVE },
 	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_RESERVE },
 	[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE, MIGRATE_RESERVE },
-	[MIGRATE_RESERVE] = { MIGRATE_RESERVE, MIGRATE_RESERVE, MIGRATE_RESERVE },
 };
 
 enum migratetype pageblock_fallback(enum migratetype type, unsigned int i)
 {
-	return i < ARRAY_SIZE(fallbacks[0]) ? (enum migratetype)fallbacks[type][i] : MIGRATE_RESERVE;
-}
-
-enum migratetype gfp_migratetype(gfp_t gfp)
-{
-	if (gfp & __GFP_MOVABLE)
-		return MIGRATE_MOVABLE;
-	return gfp & __GFP_RECLAIMABLE ? MIGRATE_RECLAIMABLE : MIGRATE_UNMOVABLE;
-}
-
-static unsigned char *block_flags(const struct page *page)
-{
-	return &kmm_arena.pageblock_flags[arena_page_to_pfn(page) >> pageblock_order];
-}
-
-enum migratetype pageblock_type(const struct page *page)
-{
-	return (enum migratetype)((*block_flags(page) & PAGEBLOCK_TYPE_MASK) ^ MIGRATE_MOVABLE);
+	return type < MIGRATE_PCPTYPES && i < ARRAY_SIZE(fallbacks[0]) ? (enum migratetype)fallbacks[type][i] :
+									 MIGRATE_RESERVE;
 }
 
 void pageblock_set_type(struct page *page, enum migratetype type)
 {
-	unsigned char *flags = block_flags(page);
+	unsigned short *word = &kmm_arena.pageblock_flags[arena_page_to_pfn(page) >> pageblock_order];
 
-	*flags = (unsigned char)((*flags & ~PAGEBLOCK_TYPE_MASK) | ((unsigned int)type ^ MIGRATE_MOVABLE));
+	/* Without a lock others read it, and take the old type or the new one. */
+	WRITE_ONCE(*word, (unsigned short)((*word & ~PAGEBLOCK_TYPE_MASK) | ((unsigned int)type ^ MIGRATE_MOVABLE)));
 }
 
 static struct page *block_start(const struct page *page)
@@ -73,7 +54,8 @@ unsigned long pageblock_nr_free(const struct page *page)
 {
 	unsigned long nr = 0;
 
-	for_each_free_block(block, page) nr += 1UL << page_buddy_order(block);
+	for_each_free_block(block, page)
+		nr += 1UL << page_buddy_order(block);
 	return nr;
 }
 
@@ -81,11 +63,13 @@ unsigned long pageblock_move_free(struct zone *zone, struct page *page, enum mig
 {
 	unsigned long nr = 0;
 
-	for_each_free_block(block, page)
-	{
+	for_each_free_block(block, page) {
 		free_area_move(zone, block, page_buddy_order(block), type);
 		nr += 1UL << page_buddy_order(block);
 	}
+	zone_account(zone, pageblock_type(page), -(long)nr);
+	zone_account(zone, type, (long)nr);
+	pageblock_set_type(page, type);
 	return nr;
 }
 
@@ -120,10 +104,10 @@ struct page *pageblock_steal(struct zone *zone, unsigned int order, unsigned int
 
 		if (!page)
 			continue;
-		if (claim_is_good(page, current, type)) {
+		if (claim_is_good(page, current, type))
 			pageblock_move_free(zone, page, type);
-			pageblock_set_type(page, type);
-		}
+		else
+			boost_watermark(zone);
 		*reported = page_flag_test(page, PG_reported);
 		free_area_del(zone, page, current);
 		free_area_expand(zone, page, order, current, pageblock_type(page), *reported);

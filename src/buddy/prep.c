@@ -3,6 +3,8 @@
  *
  * Owns:       refcount, flags and the compound marks of a block on its way out or in. Nobody else can see the block then.
  * Locks:      none, but for zone->nr_bad.
+ * Checks:     every page of a small or compound block; only the first one of others, which are checked when they are handed
+ *             out in small pieces (unless check_pages= asks for all): a block of 512 pages costs no more than one of 8.
  * Invariants: a block handed out has one reference and its order on its first page, none on the others; private is 0,
  *             mapcount -1 everywhere. With __GFP_COMP the first page has PG_head, every other one points to it, and the
  *             second one knows the order.
@@ -15,7 +17,7 @@
 /* What is wrong with a page that should be unused, in the kernel's words; NULL when nothing is. */
 static const char *unused_page_reason(const struct page *page, unsigned long flags)
 {
-	if (page->mapcount != PAGE_TYPE_NONE)
+	if (page->page_type != PAGE_TYPE_NONE)
 		return "nonzero mapcount";
 	if (page->slab_cache)
 		return "non-NULL mapping";
@@ -28,14 +30,16 @@ static const char *unused_page_reason(const struct page *page, unsigned long fla
 }
 
 /* Takes a whole block out of use: its pages belong to nobody from now on. */
-static noinline void retire_block(struct zone *zone, struct page *page, unsigned int order)
+static noinline void retire_block(struct page *page, unsigned int order)
 {
+	struct zone *zone = page_zone(page);
+
 	for (struct page *p = page; p < page + (1UL << order); p++) {
 		p->flags = 1UL << PG_bad;
 		p->compound_head = 0;
 		p->slab_cache = NULL;
 		page_ref_set(p, 0);
-		p->mapcount = PAGE_TYPE_NONE; /* what looked like a free block must not be merged */
+		p->page_type = PAGE_TYPE_NONE; /* what looked like a free block must not be merged */
 	}
 	kmm_lock(&zone->lock);
 	zone->nr_bad += 1UL << order;
@@ -43,11 +47,10 @@ static noinline void retire_block(struct zone *zone, struct page *page, unsigned
 }
 
 /* @bad is a page of the block. */
-static noinline bool refuse_block(struct zone *zone, struct page *page, unsigned int order, const struct page *bad,
-				  const char *reason)
+static noinline bool refuse_block(struct page *page, unsigned int order, const struct page *bad, const char *reason)
 {
 	bad_page(bad, reason);
-	retire_block(zone, page, order);
+	retire_block(page, order);
 	return false;
 }
 
@@ -59,14 +62,31 @@ static void prep_compound(struct page *head, unsigned int order)
 	head[1].compound_order = order;
 }
 
-bool prep_new_block(struct zone *zone, struct page *page, unsigned int order, gfp_t gfp, bool zeroed)
+/* Are all pages of a block looked at? The tail pages of others are touched by nobody. */
+static bool checks_all(unsigned int order, bool compound)
 {
-	for (struct page *p = page; p < page + (1UL << order); p++) {
-		if (unlikely(!page_is_unused(p, PAGE_FLAGS_CHECK_AT_PREP)))
-			return refuse_block(zone, page, order, p, unused_page_reason(p, PAGE_FLAGS_CHECK_AT_PREP));
-	}
-	page->flags = (unsigned long)order << PAGE_ORDER_SHIFT;
-	if (order && (gfp & __GFP_COMP))
+	return order <= PCP_MAX_LOW_ORDER || compound || KMM_CONFIG_CHECK || buddy_options.check_pages;
+}
+
+static const struct page *first_used(const struct page *page, unsigned int order, bool all)
+{
+	const struct page *end = page + (all ? 1UL << order : 1);
+
+	for (; page < end; page++)
+		if (unlikely(!page_is_unused(page, PAGE_FLAGS_CHECK_AT_PREP)))
+			return page;
+	return NULL;
+}
+
+bool prep_new_block(struct page *page, unsigned int order, gfp_t gfp, bool zeroed)
+{
+	const bool compound = order && (gfp & __GFP_COMP);
+	const struct page *bad = first_used(page, order, checks_all(order, compound));
+
+	if (unlikely(bad))
+		return refuse_block(page, order, bad, unused_page_reason(bad, PAGE_FLAGS_CHECK_AT_PREP));
+	page->flags |= (unsigned long)order << PAGE_ORDER_SHIFT;
+	if (compound)
 		prep_compound(page, order);
 	if ((gfp & __GFP_ZERO) && !zeroed)
 		memset(arena_page_address(page), 0, PAGE_SIZE << order);
@@ -84,7 +104,7 @@ const char *page_free_refused(const struct page *page, unsigned int order)
 		return "tail page";
 	if (READ_ONCE(page->flags) & PAGE_FLAGS_CHECK_AT_FREE)
 		return "PAGE_FLAGS_CHECK_AT_FREE flag(s) set";
-	if (PageBuddy(page))
+	if (page->page_type != PAGE_TYPE_NONE)
 		return "nonzero mapcount";
 	if (page_count(page) <= 0)
 		return "zero _refcount";
@@ -97,6 +117,8 @@ static const struct page *prep_free_tails(struct page *head, unsigned int order,
 	const bool compound = page_flag_test(head, PG_head);
 	const unsigned long link = compound ? (unsigned long)head + 1 : 0;
 
+	if (!checks_all(order, compound))
+		return NULL;
 	for (struct page *page = head + 1; page < head + (1UL << order); page++) {
 		*reason = "compound_head not consistent";
 		if (unlikely(compound ? page->compound_head != link : PageTail(page)))
@@ -104,8 +126,8 @@ static const struct page *prep_free_tails(struct page *head, unsigned int order,
 		*reason = unused_page_reason(page, PAGE_FLAGS_CHECK_AT_FREE | 1UL << PG_head);
 		if (unlikely(*reason))
 			return page;
-		if (page->flags)
-			page->flags = 0;
+		if (page->flags & ~(1UL << PG_peeked))
+			page->flags &= 1UL << PG_peeked;
 		if (compound) {
 			page->compound_head = 0;
 			page->compound_order = 0;
@@ -114,18 +136,18 @@ static const struct page *prep_free_tails(struct page *head, unsigned int order,
 	return NULL;
 }
 
-bool prep_free_block(struct zone *zone, struct page *page, unsigned int order)
+bool prep_free_block(struct page *page, unsigned int order)
 {
 	const struct page *bad;
 	const char *reason;
 
 	if (unlikely(!page_is_unused(page, PAGE_FLAGS_CHECK_AT_FREE)))
-		return refuse_block(zone, page, order, page, unused_page_reason(page, PAGE_FLAGS_CHECK_AT_FREE));
+		return refuse_block(page, order, page, unused_page_reason(page, PAGE_FLAGS_CHECK_AT_FREE));
 	if (order) {
 		bad = prep_free_tails(page, order, &reason);
 		if (unlikely(bad))
-			return refuse_block(zone, page, order, bad, reason);
+			return refuse_block(page, order, bad, reason);
 	}
-	page->flags = 0;
+	page->flags &= 1UL << PG_peeked;
 	return true;
 }

@@ -23,6 +23,7 @@ static void isolate(struct zone *zone, struct page *page, unsigned int order)
 	page_flag_set(page, PG_isolated);
 	cds_list_add_tail(&page->lru, &zone->isolated);
 	zone->nr_isolated += 1UL << order;
+	smp_store_release(&zone->isolations, zone->isolations + 1);
 }
 
 static void restore(struct zone *zone, struct page *page, bool reported)
@@ -31,8 +32,10 @@ static void restore(struct zone *zone, struct page *page, bool reported)
 
 	cds_list_del(&page->lru);
 	page_clear_buddy(page); /* it may end up inside a larger block */
-	zone->nr_isolated -= 1UL << order;
 	free_area_merge(zone, page, order, pageblock_type(page), reported);
+	/* RELEASE, after the block is listed: pairs with isolations() of slowpath.c. */
+	smp_store_release(&zone->nr_isolated, zone->nr_isolated - (1UL << order));
+	smp_store_release(&zone->isolations, zone->isolations + 1);
 }
 
 void reporting_restore(struct zone *zone)
@@ -65,6 +68,18 @@ static unsigned int isolate_batch(struct zone *zone, unsigned int order, struct 
 	return nr;
 }
 
+/* The memory of an isolated block; and, of a large one, the page array that describes its inside: all of that is blank, which
+ * is what it reads as then. */
+static size_t give_back(const struct page *page, unsigned int order)
+{
+	const unsigned long pfn = arena_page_to_pfn(page);
+	const size_t bytes = arena_give_back(pfn, 1UL << order);
+
+	if (bytes && order == MAX_ORDER - 1 && !buddy_options.debug_pagealloc)
+		arena_give_back_map(pfn, 1UL << order);
+	return bytes;
+}
+
 static size_t report_order(struct zone *zone, unsigned int order)
 {
 	struct page *batch[REPORTING_BATCH];
@@ -80,7 +95,7 @@ static size_t report_order(struct zone *zone, unsigned int order)
 			break;
 		KMM_RACE_POINT("buddy:report_order:isolated");
 		for (unsigned int i = 0; i < nr; i++)
-			bytes[i] = arena_give_back(arena_page_to_pfn(batch[i]), 1UL << order);
+			bytes[i] = give_back(batch[i], order);
 		kmm_lock(&zone->lock);
 		for (unsigned int i = 0; i < nr; i++) {
 			restore(zone, batch[i], bytes[i] == PAGE_SIZE << order);
@@ -98,8 +113,18 @@ size_t buddy_trim(void)
 	size_t total = 0;
 
 	/* A block smaller than the system's page cannot be given back. */
-	for (unsigned int order = MAX_ORDER; order-- > 0;)
-		if (PAGE_SIZE << order >= os_page_size())
-			total += report_order(&kmm_zone, order);
+	if (!buddy_is_started())
+		return 0;
+	drain_all_pages(NULL);
+	for_each_populated_zone(zone) {
+		for (unsigned int order = MAX_ORDER; order-- > 0;)
+			if (PAGE_SIZE << order >= os_page_size())
+				total += report_order(zone, order);
+	}
 	return total;
+}
+
+void reporting_notify(struct zone *zone)
+{
+	(void)zone;
 }

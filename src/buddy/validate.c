@@ -29,8 +29,8 @@ static void KMM_PRINTF(2, 3) fail(struct failure *failure, const char *fmt, ...)
 /* No owner, no reference, no mark: what every page of a free block looks like, but for the marks of its first page. */
 static bool is_blank(const struct page *page)
 {
-	return page->mapcount == PAGE_TYPE_NONE && !page_count(page) && !page->flags && !page->slab_cache &&
-	       !PageTail(page);
+	return page->page_type == PAGE_TYPE_NONE && !page_count(page) && !(page->flags & ~(1UL << PG_peeked)) &&
+	       !page->slab_cache && !PageTail(page);
 }
 
 /* B1, B2: every list, and how many blocks of each order they hold. */
@@ -47,9 +47,9 @@ static void check_lists(const struct zone *zone, unsigned long listed[], struct 
 				const struct page *page = cds_list_entry(pos, struct page, lru);
 				unsigned long pfn = arena_page_to_pfn(page);
 
-				if (pfn >= kmm_arena.nr_online || (pfn & ((1UL << order) - 1)) || !PageBuddy(page) ||
-				    page_buddy_order(page) != order || page_count(page) ||
-				    (page->flags & ~(1UL << PG_reported)) ||
+				if (!arena_pfn_online(pfn) || page_zone(page) != zone || (pfn & ((1UL << order) - 1)) ||
+				    !PageBuddy(page) || page_buddy_order(page) != order || page_count(page) ||
+				    (page->flags & ~(1UL << PG_reported | 1UL << PG_peeked)) ||
 				    (unsigned int)pageblock_type(page) != type) {
 					fail(failure, "B1: pfn %#lx on the list of order %u, type %u", pfn, order,
 					     type);
@@ -99,9 +99,17 @@ static void check_free_block(unsigned long pfn, unsigned int order, struct failu
 }
 
 struct census {
-	unsigned long free[MAX_ORDER];         /* blocks */
-	unsigned long isolated, reserved, bad; /* pages */
+	unsigned long free[MAX_ORDER];                        /* blocks */
+	unsigned long by_type[MIGRATE_TYPES];                 /* pages, free ones */
+	unsigned long isolated, reserved, bad, guard, pcp;    /* pages */
+	unsigned long online;                                 /* pages */
+	unsigned long highatomic_blocks, isolate_blocks, cma; /* pages of pageblocks of these types */
 };
+
+static void count_free(unsigned long pfn, unsigned int order, struct census *census)
+{
+	census->by_type[pageblock_type(arena_pfn_to_page(pfn))] += 1UL << order;
+}
 
 /* Looks at the block that starts at @pfn; returns its order. */
 static unsigned int check_block(unsigned long pfn, struct census *census, struct failure *failure)
@@ -112,10 +120,20 @@ static unsigned int check_block(unsigned long pfn, struct census *census, struct
 	if (PageBuddy(page)) {
 		order = min_of(page_buddy_order(page), MAX_ORDER - 1u);
 		census->free[order]++;
+		count_free(pfn, order, census);
 		check_free_block(pfn, order, failure);
+	} else if (PageGuard(page)) {
+		order = min_of(page_buddy_order(page), MAX_ORDER - 1u);
+		census->guard += 1UL << order;
 	} else if (page_flag_test(page, PG_isolated)) {
 		order = min_of(page_buddy_order(page), MAX_ORDER - 1u);
 		census->isolated += 1UL << order;
+		count_free(pfn, order, census);
+	} else if (page_flag_test(page, PG_pcp)) {
+		order = min_of(page_alloc_order(page), MAX_ORDER - 1u);
+		census->pcp += 1UL << order;
+		if (page_count(page))
+			fail(failure, "B9: pfn %#lx on a list of a CPU has references", pfn);
 	} else if (page_flag_test(page, PG_reserved)) {
 		census->reserved++;
 		if (page_count(page) < 1)
@@ -133,45 +151,126 @@ static unsigned int check_block(unsigned long pfn, struct census *census, struct
 	return order;
 }
 
-static void check_pages(const struct zone *zone, const unsigned long listed[], struct failure *failure)
+static void check_pageblock(const struct zone *zone, unsigned long pfn, struct census *census, struct failure *failure)
 {
-	struct census census = { .isolated = 0 };
+	const enum migratetype type = pageblock_type(arena_pfn_to_page(pfn));
+
+	census->online += pageblock_nr_pages;
+	census->highatomic_blocks += type == MIGRATE_RESERVE ? pageblock_nr_pages : 0;
+	census->isolate_blocks += type == MIGRATE_ISOLATE;
+	census->cma += type == MIGRATE_CMA ? pageblock_nr_pages : 0;
+	if (type >= MIGRATE_TYPES)
+		fail(failure, "B7: the pageblock at pfn %#lx has no type", pfn);
+	if (page_zone(arena_pfn_to_page(pfn)) != zone)
+		fail(failure, "B7: the pageblock at pfn %#lx does not know its zone", pfn);
+	for (unsigned long end = pfn + pageblock_nr_pages; pfn < end && !failure->text[0];)
+		pfn += 1UL << check_block(pfn, census, failure);
+}
+
+/* B5, B6, B8: what was found against what is counted. */
+static void check_counters(const struct zone *zone, const struct census *census, unsigned long removed,
+			   struct failure *failure)
+{
 	unsigned long nr_free = 0;
 
-	for (unsigned long pfn = 0; pfn < kmm_arena.nr_online && !failure->text[0];) {
-		if (!(pfn & (pageblock_nr_pages - 1)) && pageblock_type(arena_pfn_to_page(pfn)) >= MIGRATE_TYPES)
-			fail(failure, "B7: the pageblock at pfn %#lx has no type", pfn);
-		pfn += 1UL << check_block(pfn, &census, failure);
+	for (unsigned int type = 0; type < MIGRATE_ISOLATE; type++)
+		nr_free += census->by_type[type];
+	if (nr_free != zone_nr_free(zone) || census->isolated != zone->nr_isolated)
+		fail(failure, "B5: %lu pages free and %lu isolated, counted %lu and %lu", nr_free - census->isolated,
+		     census->isolated, zone_nr_free(zone) - zone->nr_isolated, zone->nr_isolated);
+	if (census->by_type[MIGRATE_CMA] != (unsigned long)zone->vm_stat[NR_FREE_CMA_PAGES] ||
+	    census->by_type[MIGRATE_RESERVE] != zone->nr_free_highatomic ||
+	    census->highatomic_blocks != zone->nr_reserved_highatomic)
+		fail(failure, "B5: %lu pages free in CMA, %lu in the reserve of %lu, counted %ld, %lu and %lu",
+		     census->by_type[MIGRATE_CMA], census->by_type[MIGRATE_RESERVE], census->highatomic_blocks,
+		     zone->vm_stat[NR_FREE_CMA_PAGES], zone->nr_free_highatomic, zone->nr_reserved_highatomic);
+	if (census->bad != zone->nr_bad || census->guard != zone->nr_guard)
+		fail(failure, "B6: %lu bad pages and %lu guards, counted %lu and %lu", census->bad, census->guard,
+		     zone->nr_bad, zone->nr_guard);
+	if (census->isolate_blocks != zone->nr_isolate_pageblock)
+		fail(failure, "B7: %lu pageblocks isolated, counted %lu", census->isolate_blocks,
+		     zone->nr_isolate_pageblock);
+	if (census->reserved != zone->nr_reserved || census->online + zone->nr_offline != zone->present_pages ||
+	    zone->present_pages + removed != zone->end_pfn - zone->start_pfn)
+		fail(failure, "B8: %lu pages reserved, %lu online, %lu removed, counted %lu, %lu present, %lu offline",
+		     census->reserved, census->online, removed, zone->nr_reserved, zone->present_pages,
+		     zone->nr_offline);
+}
+
+/* B9: lists and counts of the CPUs. */
+static void check_pcps(const struct zone *zone, const struct census *census, struct failure *failure)
+{
+	unsigned long total = 0;
+
+	for (unsigned int cpu = 0; zone->pageset && cpu < kmm_nr_cpu_ids; cpu++) {
+		const struct per_cpu_pages *pcp = &zone->pageset[cpu];
+		unsigned long nr = 0;
+
+		for (unsigned int i = 0; i < NR_PCP_LISTS; i++) {
+			struct cds_list_head *pos;
+
+			cds_list_for_each(pos, &pcp->lists[i]) {
+				const struct page *page = cds_list_entry(pos, struct page, lru);
+				const unsigned int order = page_alloc_order(page);
+
+				if (!page_flag_test(page, PG_pcp) || page_zone(page) != zone ||
+				    min_of(order, PCP_MAX_LOW_ORDER + 1u) != i / MIGRATE_PCPTYPES) {
+					fail(failure, "B9: pfn %#lx on list %u of CPU %u", arena_page_to_pfn(page), i,
+					     cpu);
+					return;
+				}
+				nr += 1UL << order;
+				if (nr > census->online) {
+					fail(failure, "B9: list %u of CPU %u has a loop", i, cpu);
+					return;
+				}
+			}
+		}
+		if (nr != (unsigned long)pcp->count)
+			fail(failure, "B9: CPU %u has %lu pages and counts %d", cpu, nr, pcp->count);
+		total += nr;
 	}
+	if (total != census->pcp)
+		fail(failure, "B9: %lu pages say they are on a CPU's list, %lu are", census->pcp, total);
+}
+
+static void check_zone(const struct zone *zone, struct failure *failure)
+{
+	unsigned long listed[MAX_ORDER] = { 0 }, removed = 0;
+	struct census census = { .isolated = 0 };
+
+	check_lists(zone, listed, failure);
+	for (unsigned long pfn = zone->start_pfn; pfn < zone->end_pfn && !failure->text[0]; pfn += pageblock_nr_pages) {
+		const unsigned int word = kmm_arena.pageblock_flags[pfn >> pageblock_order];
+
+		if (word & PAGEBLOCK_ONLINE)
+			check_pageblock(zone, pfn, &census, failure);
+		else if (word & PAGEBLOCK_REMOVED)
+			removed += pageblock_nr_pages;
+	}
+	if (failure->text[0])
+		return;
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
 		if (census.free[order] != listed[order])
 			fail(failure, "B3: %lu free blocks of order %u, %lu listed", census.free[order], order,
 			     listed[order]);
-		nr_free += census.free[order] << order;
 	}
-	if (nr_free + census.isolated != zone->nr_free || census.isolated != zone->nr_isolated)
-		fail(failure, "B5: %lu pages free and %lu isolated, counted %lu and %lu", nr_free, census.isolated,
-		     zone->nr_free - zone->nr_isolated, zone->nr_isolated);
-	if (census.bad != zone->nr_bad)
-		fail(failure, "B6: %lu bad pages, counted %lu", census.bad, zone->nr_bad);
-	if (census.reserved != zone->nr_reserved || zone->nr_managed + zone->nr_reserved != kmm_arena.nr_online)
-		fail(failure, "B8: %lu managed and %lu reserved pages (%lu found), %lu online", zone->nr_managed,
-		     zone->nr_reserved, census.reserved, kmm_arena.nr_online);
+	check_counters(zone, &census, removed, failure);
+	check_pcps(zone, &census, failure);
 }
 
 void kmm_validate_pages(void)
 {
-	struct zone *zone = &kmm_zone;
-	unsigned long listed[MAX_ORDER] = { 0 };
 	struct failure failure = { .text = "" };
 
-	kmm_lock(&zone->lock);
-	if (zone->started) {
-		check_lists(zone, listed, &failure);
-		if (!failure.text[0])
-			check_pages(zone, listed, &failure);
+	if (!buddy_is_started())
+		return;
+	for_each_zone(zone) {
+		kmm_lock(&zone->lock);
+		if (zone->started && !failure.text[0])
+			check_zone(zone, &failure);
+		kmm_unlock(&zone->lock);
 	}
-	kmm_unlock(&zone->lock);
 	if (failure.text[0])
 		kmm_report(KMM_REPORT_BUG, "BUG: page allocator: %s\n", failure.text);
 }

@@ -1,35 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * zone.c - the one zone: its start, its growth by sections, its counters.
+ * zone.c - one zone: its range, its first pages, its growth.
  *
- * Owns:       kmm_zone; the first state of every struct page.
+ * Owns:       start_pfn, end_pfn, next_pfn, nr_offline, present_pages and the zone in the words of its pageblocks.
  * Locks:      zone->lock; the arena lock inside it while the zone grows.
- * Invariants: B5, B8 of buddy_internal.h.
- * Source:     memblock_free_all(), mm/memblock.c; online_pages(), mm/memory_hotplug.c; nr_free_pages(), Linux 6.1.
+ * Invariants: B8 of buddy_internal.h.
+ * Source:     memblock_free_all(), mm/memblock.c; online_pages(), mm/memory_hotplug.c, Linux 6.1.
  */
-#include <errno.h>
-
-#include <kmm/stats.h>
-
-#include "arena/memblock.h"
-#include "base/boot.h"
-#include "base/fork.h"
+#include "base/report.h"
 #include "buddy/buddy_internal.h"
-
-struct zone kmm_zone = {
-	.lock = KMM_LOCK_INIT(KMM_RANK_ZONE, "zone->lock"),
-	.name = "Normal",
-};
-
-const struct kmm_param buddy_params[] = {
-	{ .name = NULL },
-};
-
-/* The array comes from the system as zeros; only the count that is -1 for "none" has to be written. */
-static void init_pages(unsigned long pfn, unsigned long end)
-{
-	for (; pfn < end; pfn++)
-		arena_pfn_to_page(pfn)->mapcount = PAGE_TYPE_NONE;
-}
 
 void zone_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool reported)
 {
@@ -43,101 +21,86 @@ void zone_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bo
 		/* At the tail, so that low addresses are used first. Nothing to merge with: the range is whole blocks. */
 		page_set_buddy(page, order, reported);
 		free_area_add(zone, page, order, pageblock_type(page), true);
-		zone_mod_free(zone, 1L << order);
-		zone->nr_managed += 1UL << order;
+		zone_account(zone, pageblock_type(page), 1L << order);
 		pfn += 1UL << order;
 	}
 }
 
+static unsigned int block_word(unsigned long pfn)
+{
+	return READ_ONCE(kmm_arena.pageblock_flags[pfn >> pageblock_order]);
+}
+
+/* The next pages that were never online, up to the end of their section. */
+static unsigned long next_offline_range(const struct zone *zone, unsigned long *start)
+{
+	const unsigned int known = PAGEBLOCK_ONLINE | PAGEBLOCK_REMOVED;
+	unsigned long pfn = zone->next_pfn, end;
+
+	while (pfn < zone->end_pfn && (block_word(pfn) & known))
+		pfn += pageblock_nr_pages;
+	*start = pfn;
+	end = min_of(ALIGN_DOWN(pfn, PAGES_PER_SECTION) + PAGES_PER_SECTION, zone->end_pfn);
+	while (pfn < end && !(block_word(pfn) & known))
+		pfn += pageblock_nr_pages;
+	return pfn;
+}
+
 bool zone_grow_locked(struct zone *zone)
 {
-	unsigned long pfn, nr;
+	unsigned long start, end;
 
 	kmm_assert_held(&zone->lock);
-	if (!zone_nr_offline() || arena_section_online(&pfn, &nr))
+	if (!zone->nr_offline)
 		return false;
-	init_pages(pfn, pfn + nr);
-	zone_free_range(zone, pfn, pfn + nr, true);
+	end = next_offline_range(zone, &start);
+	kmm_assert(start < end);
+	if (arena_online(start, end - start, zone->index))
+		return false;
+	zone->next_pfn = end;
+	WRITE_ONCE(zone->nr_offline, zone->nr_offline - (end - start));
+	zone_free_range(zone, start, end, true);
 	return true;
 }
 
-static void fork_restore(void)
+/* memblock's section came online before there were zones. */
+static void adopt_boot_blocks(struct zone *zone, unsigned long start, unsigned long end)
 {
-	kmm_lock(&kmm_zone.lock);
-	reporting_restore(&kmm_zone);
-	kmm_unlock(&kmm_zone.lock);
+	for (unsigned long block = start >> pageblock_order; block < end >> pageblock_order; block++)
+		kmm_arena.pageblock_flags[block] =
+			(unsigned short)(PAGEBLOCK_ONLINE | (unsigned int)zone->index << PAGEBLOCK_ZONE_SHIFT);
 }
 
-static const struct kmm_fork_handler fork_handler = {
-	.rank = KMM_RANK_ZONE,
-	.lock = &kmm_zone.lock,
-	.reset_all = fork_restore,
-};
-
-/* An empty zone: every list is there and nothing is on it. */
-static void zone_reset_locked(struct zone *zone)
+void zone_setup(struct zone *zone, unsigned long start_pfn, unsigned long end_pfn)
 {
-	kmm_assert_held(&zone->lock);
+	const unsigned long boot_start = max_of(start_pfn, kmm_arena.boot_pfn);
+	const unsigned long boot_end = min_of(end_pfn, kmm_arena.boot_pfn + kmm_arena.nr_boot);
+
 	free_area_init(zone);
 	CDS_INIT_LIST_HEAD(&zone->isolated);
-	zone->nr_isolated = 0;
-	WRITE_ONCE(zone->nr_free, 0UL);
-	WRITE_ONCE(zone->nr_slab, 0L);
-	zone->nr_managed = 0;
-	zone->nr_reserved = 0;
-	zone->nr_bad = 0;
-	zone->started = false;
+	zone->start_pfn = start_pfn;
+	zone->end_pfn = end_pfn;
+	zone->next_pfn = start_pfn;
+	zone->present_pages = end_pfn - start_pfn;
+	zone->nr_offline = zone->present_pages;
+	if (boot_start < boot_end) {
+		adopt_boot_blocks(zone, boot_start, boot_end);
+		zone->nr_offline -= boot_end - boot_start;
+	}
 }
 
-int buddy_start(void)
+void zone_start(struct zone *zone, unsigned long reserved_end)
 {
-	struct zone *zone = &kmm_zone;
+	const unsigned long boot_start = max_of(zone->start_pfn, kmm_arena.boot_pfn);
+	const unsigned long boot_end = min_of(zone->end_pfn, kmm_arena.boot_pfn + kmm_arena.nr_boot);
+	const unsigned long first_free = min_of(max_of(boot_start, reserved_end), boot_end);
 
-	if (!kmm_arena.nr_online)
-		return -ENOMEM;
 	kmm_lock(&zone->lock);
-	zone_reset_locked(zone);
-	init_pages(0, kmm_arena.nr_online);
-	zone->nr_reserved = memblock_free_all();
-	/* Never touched, but the pages of a huge or large system page may share memory with what memblock handed out. */
-	zone_free_range(zone, zone->nr_reserved, kmm_arena.nr_online, true);
+	if (boot_start < boot_end) {
+		zone->nr_reserved = first_free - boot_start;
+		/* Never touched, but the pages of a huge or large system page may share memory with memblock's. */
+		zone_free_range(zone, first_free, boot_end, true);
+	}
 	zone->started = true;
 	kmm_unlock(&zone->lock);
-	page_report_reset();
-	kmm_fork_register(&fork_handler);
-	return 0;
-}
-
-void buddy_stop(void)
-{
-	kmm_lock(&kmm_zone.lock);
-	zone_reset_locked(&kmm_zone);
-	kmm_unlock(&kmm_zone.lock);
-	buddy_inject_failure(0, false);
-}
-
-unsigned long zone_nr_offline(void)
-{
-	return kmm_arena.nr_pages - READ_ONCE(kmm_arena.nr_online);
-}
-
-unsigned long buddy_nr_free(void)
-{
-	return READ_ONCE(kmm_zone.nr_free);
-}
-
-void buddy_mod_nr_slab(long nr_pages)
-{
-	arch_this_cpu_add(&kmm_zone.nr_slab, nr_pages);
-}
-
-unsigned long nr_free_pages(void)
-{
-	/* After the end there is no page to be had. */
-	return kmm_boot_state() == KMM_DEAD ? 0 : zone_nr_offline() + buddy_nr_free();
-}
-
-unsigned long totalram_pages(void)
-{
-	return kmm_arena.nr_pages;
 }

@@ -54,7 +54,7 @@ struct slab *allocate_slab(struct kmem_cache *s, gfp_t flags)
 	setup_objects(s, slab, oo_objects(oo));
 	slab_word_init(slab, (struct slab_word){ .freelist = slab_address(slab), .objects = oo_objects(oo) });
 
-	buddy_mod_nr_slab(1L << oo_order(oo));
+	buddy_mod_nr_slab(slab_page(slab), 1L << oo_order(oo));
 	/* The first slab of all has no node yet: early_kmem_cache_node_alloc() counts it. */
 	if (n) {
 		atomic_add_relaxed(&n->nr_slabs, 1);
@@ -101,7 +101,7 @@ void slabs_discard(struct kmem_cache *s, struct slab *list)
 		kmm_assert(!w.inuse && !w.frozen);
 		atomic_sub_relaxed(&n->nr_slabs, 1);
 		atomic_sub_relaxed(&n->total_objects, w.objects);
-		buddy_mod_nr_slab(-(1L << order));
+		buddy_mod_nr_slab(page, -(1L << order));
 
 		slab->slab_cache = NULL;
 		slab->pobjects = 0;

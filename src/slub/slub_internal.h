@@ -100,7 +100,7 @@ struct slab {
 			unsigned long counters; /* inuse:16 objects:15 frozen:1, see slab_word.h */
 		};
 	};
-	int page_type;
+	unsigned int page_type;
 	int page_refcount;
 };
 

@@ -90,7 +90,7 @@ static void check_node(struct kmem_cache *s, struct kmem_cache_node *n, struct c
 /* FULL slabs are on no list: they are found through the page array. */
 static void check_full(struct kmem_cache *s, struct census *seen)
 {
-	for (unsigned long pfn = 0; pfn < kmm_arena.nr_online; pfn++) {
+	for (unsigned long pfn = 0; (pfn = arena_next_online(pfn)) < kmm_arena.nr_pages; pfn++) {
 		struct page *page = arena_pfn_to_page(pfn);
 		struct slab_word w;
 

@@ -194,6 +194,8 @@ static int setup(void **state)
 {
 	(void)state;
 	capture_start();
+	buddy_options_reset();
+	buddy_options.min_free_kbytes = 0;
 	if (arena_start(NR_PAGES << PAGE_SHIFT) || !memblock_alloc(NR_RESERVED * PAGE_SIZE, 1))
 		return -1;
 	return buddy_start();

@@ -26,9 +26,15 @@
 
 #define PAGEBLOCK_SIZE ((size_t)PAGE_SIZE << pageblock_order)
 
+/* The zone of a world that has only one. */
+#define kmm_zone (kmm_nodes[0].node_zones[ZONE_NORMAL])
+
+/* No per-CPU lists and no reserves, unless a test asks: every page goes to its zone, and the last one can be had. */
 static inline void pages_world_start(size_t limit)
 {
 	capture_start();
+	buddy_options_reset();
+	buddy_options.min_free_kbytes = 0;
 	assert_int_equal(arena_start(limit), 0);
 	assert_int_equal(buddy_start(), 0);
 }

@@ -39,8 +39,6 @@ static void the_constants_of_every_build(void **state)
 
 static void the_first_section_is_online_after_the_start(void **state)
 {
-	unsigned long pfn = 77, nr = 77;
-
 	(void)state;
 	assert_int_equal(arena_start(3 * SECTION_SIZE), 0);
 	assert_silent();
@@ -49,28 +47,29 @@ static void the_first_section_is_online_after_the_start(void **state)
 	assert_int_equal(kmm_arena.nr_online, PAGES_PER_SECTION);
 	kmm_arena.base[SECTION_SIZE - 1] = 1;
 	for (unsigned int i = 1; i < 3; i++) {
-		assert_int_equal(arena_section_online(&pfn, &nr), 0);
-		assert_int_equal(pfn, i * PAGES_PER_SECTION);
-		assert_int_equal(nr, PAGES_PER_SECTION);
-		assert_int_equal(kmm_arena.mem_map[pfn + nr - 1].flags, 0);
-		kmm_arena.base[((pfn + nr) << PAGE_SHIFT) - 1] = 1;
+		const unsigned long pfn = i * PAGES_PER_SECTION, end = pfn + PAGES_PER_SECTION;
+
+		assert_false(arena_pfn_online(pfn));
+		assert_int_equal(kmm_arena.mem_map[end - 1].flags, 0); /* readable before it is online */
+		assert_int_equal(arena_online(pfn, PAGES_PER_SECTION, 0), 0);
+		assert_true(arena_pfn_online(end - 1));
+		assert_false(arena_pfn_online(end));
+		kmm_arena.mem_map[end - 1].flags = 1;
+		kmm_arena.base[(end << PAGE_SHIFT) - 1] = 1;
 	}
-	assert_int_equal(arena_section_online(&pfn, &nr), -ENOMEM);
 	assert_int_equal(kmm_arena.nr_online, kmm_arena.nr_pages);
 	assert_int_equal(arena_metadata_size(),
-			 3 * PAGES_PER_SECTION * sizeof(struct page) + 3 * SECTION_SIZE / PAGEBLOCK_SIZE);
+			 3 * PAGES_PER_SECTION * sizeof(struct page) + 3 * SECTION_SIZE / PAGEBLOCK_SIZE * 2);
 }
 
 static void the_last_section_may_be_a_part(void **state)
 {
-	unsigned long pfn, nr;
-
 	(void)state;
 	assert_int_equal(arena_start(SECTION_SIZE + PAGEBLOCK_SIZE + 12345), 0);
 	assert_int_equal(kmm_arena.nr_pages, PAGES_PER_SECTION + pageblock_nr_pages);
-	assert_int_equal(arena_section_online(&pfn, &nr), 0);
-	assert_int_equal(nr, pageblock_nr_pages);
-	assert_int_equal(arena_section_online(&pfn, &nr), -ENOMEM);
+	assert_int_equal(arena_online(PAGES_PER_SECTION, pageblock_nr_pages, 0), 0);
+	assert_int_equal(arena_next_online(kmm_arena.nr_pages - 1), kmm_arena.nr_pages - 1);
+	assert_int_equal(arena_next_online(kmm_arena.nr_pages), kmm_arena.nr_pages);
 	kmm_arena.base[SECTION_SIZE + PAGEBLOCK_SIZE - 1] = 1;
 	kmm_arena.mem_map[kmm_arena.nr_pages - 1].flags = 1;
 	kmm_arena.pageblock_flags[(kmm_arena.nr_pages >> pageblock_order) - 1] = 1;
@@ -196,7 +195,8 @@ static void addresses_and_pages_belong_together(void **state)
 	assert_ptr_equal(arena_addr_to_page(kmm_arena.base + PAGE_SIZE), kmm_arena.mem_map + 1);
 	assert_ptr_equal(arena_addr_to_page(kmm_arena.base + SECTION_SIZE - 1),
 			 kmm_arena.mem_map + PAGES_PER_SECTION - 1);
-	assert_null(arena_addr_to_page(kmm_arena.base + SECTION_SIZE)); /* not online yet */
+	assert_int_equal(page_count(arena_addr_to_page(kmm_arena.base + SECTION_SIZE)), 0); /* not online: all zero */
+	assert_null(arena_addr_to_page(kmm_arena.base + 2 * SECTION_SIZE));
 	assert_ptr_equal(arena_page_address(kmm_arena.mem_map + 3), kmm_arena.base + 3 * PAGE_SIZE);
 }
 
@@ -241,15 +241,12 @@ static void large_system_pages_are_given_back_whole(void **state)
 /* The part of the page array of a small section is then less than a system page. */
 static void sections_come_online_with_large_system_pages(void **state)
 {
-	unsigned long pfn, nr;
-
 	(void)state;
 	if (os_page_size() > 16 * PAGE_SIZE)
 		skip();
 	os_page_size_override(16 * PAGE_SIZE);
 	assert_int_equal(arena_start(SECTION_SIZE + PAGEBLOCK_SIZE), 0);
-	assert_int_equal(arena_section_online(&pfn, &nr), 0);
-	assert_int_equal(nr, pageblock_nr_pages);
+	assert_int_equal(arena_online(PAGES_PER_SECTION, pageblock_nr_pages, 0), 0);
 	kmm_arena.base[SECTION_SIZE + PAGEBLOCK_SIZE - 1] = 1;
 	kmm_arena.mem_map[kmm_arena.nr_pages - 1].flags = 1;
 	kmm_arena.pageblock_flags[(kmm_arena.nr_pages >> pageblock_order) - 1] = 1;
@@ -275,22 +272,20 @@ static void the_end_leaves_everything_readable(void **state)
 /* A section that the system refuses, at each step, can be asked for again. */
 static void a_refused_section_can_be_tried_again(void **state)
 {
-	unsigned long pfn, nr;
 	unsigned int refused = 0;
 
 	(void)state;
 	assert_int_equal(arena_start(2 * SECTION_SIZE), 0);
 	for (unsigned int n = 1;; n++) {
 		os_inject_failure(n);
-		if (arena_section_online(&pfn, &nr) == 0)
+		if (arena_online(PAGES_PER_SECTION, PAGES_PER_SECTION, 0) == 0)
 			break;
 		refused++;
 		assert_int_equal(kmm_arena.nr_online, PAGES_PER_SECTION);
 	}
 	assert_int_equal(refused, 3);
-	assert_int_equal(pfn, PAGES_PER_SECTION);
 	kmm_arena.base[2 * SECTION_SIZE - 1] = 1;
-	kmm_arena.mem_map[pfn + nr - 1].flags = 1;
+	kmm_arena.mem_map[2 * PAGES_PER_SECTION - 1].flags = 1;
 }
 
 int main(void)

@@ -11,8 +11,6 @@ static int setup(void **state)
 	capture_start();
 	if (arena_start(2 * PAGEBLOCK_SIZE))
 		return -1;
-	for (unsigned long pfn = 0; pfn < kmm_arena.nr_online; pfn++)
-		arena_pfn_to_page(pfn)->mapcount = PAGE_TYPE_NONE;
 	free_area_init(&zone);
 	return 0;
 }
@@ -62,7 +60,7 @@ static void a_page_in_the_buddy_at_order_4(void **state)
 	add(16, 4);
 	assert_true(PageBuddy(page(16)));
 	assert_int_equal(page(16)->private, 4);
-	assert_int_equal(page(16)->page_type, -129); /* the mapcount field, with the bit of the buddy cleared */
+	assert_int_equal(page_mapcount(page(16)), -129); /* the mapcount field, with the bit of the buddy cleared */
 	assert_int_equal(page_count(page(16)), 0);
 	for (unsigned long pfn = 17; pfn < 32; pfn++)
 		assert_false(PageBuddy(page(pfn)));

@@ -51,6 +51,8 @@ static void fallback_order_of_the_other_types(void **state)
 		[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_RESERVE },
 		[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE, MIGRATE_RESERVE },
 		[MIGRATE_RESERVE] = { MIGRATE_RESERVE, MIGRATE_RESERVE, MIGRATE_RESERVE },
+		[MIGRATE_CMA] = { MIGRATE_RESERVE, MIGRATE_RESERVE, MIGRATE_RESERVE },
+		[MIGRATE_ISOLATE] = { MIGRATE_RESERVE, MIGRATE_RESERVE, MIGRATE_RESERVE },
 	};
 
 	(void)state;
@@ -229,27 +231,29 @@ static void the_largest_block_of_any_type_is_taken_first(void **state)
 	__free_pages(reclaimable[1], 8);
 }
 
-static void the_reserve_is_the_last_resort_and_keeps_its_type(void **state)
+static void the_reserve_is_the_last_resort_of_every_type(void **state)
 {
-	struct page *reserve = arena_pfn_to_page(0), *movable, *page;
+	static const gfp_t gfp[] = { GFP_KERNEL, GFP_KERNEL | __GFP_RECLAIMABLE, MOVABLE };
 
 	(void)state;
-	kmm_lock(&kmm_zone.lock);
-	pageblock_move_free(&kmm_zone, reserve, MIGRATE_RESERVE);
-	pageblock_set_type(reserve, MIGRATE_RESERVE);
-	kmm_unlock(&kmm_zone.lock);
-	movable = alloc_pages(MOVABLE, 10);
-	assert_int_equal(pageblock_type(movable), MIGRATE_MOVABLE);
-	for (unsigned int i = 0; i < 3; i++) {
-		static const gfp_t gfp[] = { GFP_KERNEL, GFP_KERNEL | __GFP_RECLAIMABLE, MOVABLE };
+	for (unsigned int i = 0; i < ARRAY_SIZE(gfp); i++) {
+		struct page *movable, *page;
 
+		reserve_highatomic_pageblock(&kmm_zone, arena_pfn_to_page(0));
+		assert_int_equal(blocks_listed(10, MIGRATE_RESERVE), 1);
+		movable = alloc_pages(MOVABLE, 10);
+		assert_int_equal(pageblock_type(movable), MIGRATE_MOVABLE);
+		assert_int_equal(blocks_listed(10, MIGRATE_RESERVE), 1);
+		/* Nothing else is left. A reserve that would make a request fail is none. */
 		page = alloc_page(gfp[i]);
 		assert_non_null(page);
-		assert_int_equal(pageblock_type(page), MIGRATE_RESERVE);
+		assert_int_equal(arena_page_to_pfn(page) >> pageblock_order, 0);
+		assert_int_equal(pageblock_type(page), gfp_migratetype(gfp[i]));
+		assert_int_equal(kmm_zone.nr_reserved_highatomic, 0);
 		__free_page(page);
-		assert_int_equal(blocks_listed(10, MIGRATE_RESERVE), 1);
+		__free_pages(movable, 10);
+		kmm_validate_pages();
 	}
-	__free_pages(movable, 10);
 }
 
 static void free_pages_of_a_block_are_counted_whatever_they_look_like(void **state)
@@ -263,7 +267,6 @@ static void free_pages_of_a_block_are_counted_whatever_they_look_like(void **sta
 	assert_int_equal(pageblock_nr_free(pages[0]), 1024 - 15);
 	kmm_lock(&kmm_zone.lock);
 	assert_int_equal(pageblock_move_free(&kmm_zone, pages[0], MIGRATE_UNMOVABLE), 1024 - 15);
-	pageblock_set_type(pages[0], MIGRATE_UNMOVABLE);
 	kmm_unlock(&kmm_zone.lock);
 	kmm_validate_pages();
 	for (unsigned int i = 0; i < 4; i++)
@@ -288,7 +291,7 @@ int main(void)
 		ONE(reclaimable_claims_from_small_blocks_too),
 		TWO(unmovable_takes_reclaimable_before_movable),
 		TWO(the_largest_block_of_any_type_is_taken_first),
-		TWO(the_reserve_is_the_last_resort_and_keeps_its_type),
+		TWO(the_reserve_is_the_last_resort_of_every_type),
 		ONE(free_pages_of_a_block_are_counted_whatever_they_look_like),
 	};
 

@@ -41,7 +41,7 @@ static void page_handed_out_of_order_0(void **state)
 
 	(void)state;
 	assert_int_equal(page_count(page), 1);
-	assert_int_equal(page->mapcount, -1);
+	assert_int_equal(page_mapcount(page), -1);
 	assert_int_equal(page->private, 0);
 	assert_false(PageBuddy(page));
 	assert_false(PageTail(page));
@@ -59,7 +59,7 @@ static void only_the_first_page_of_several_has_a_reference(void **state)
 	assert_int_equal(page_alloc_order(page), 3);
 	for (unsigned int i = 0; i < 8; i++) {
 		assert_int_equal(page_count(page + i), i == 0);
-		assert_int_equal(page[i].mapcount, -1);
+		assert_int_equal(page_mapcount(&page[i]), -1);
 		assert_int_equal(page[i].private, 0);
 		assert_false(PageTail(page + i));
 		assert_ptr_equal(compound_head(page + i), page + i);
@@ -107,7 +107,7 @@ static void freed_with_mapcount(void **state)
 	struct page *page = alloc_page(GFP_KERNEL);
 
 	(void)state;
-	page->mapcount = 0;
+	page->page_type = ~0u; /* a mapcount of 0 */
 	__free_page(page);
 	expect_bad_page("nonzero mapcount", 1);
 	expect_never_handed_out(page, 1);
@@ -192,8 +192,8 @@ static void allocated_with_a_flag(void **state)
 static void allocated_with_mapcount(void **state)
 {
 	(void)state;
-	pfn_to_page(3)->mapcount = 4;
-	assert_null(alloc_pages(GFP_KERNEL | __GFP_NOWARN, 10));
+	pfn_to_page(3)->page_type = ~4u;
+	assert_null(alloc_pages(GFP_KERNEL | __GFP_COMP | __GFP_NOWARN, 10));
 	expect_bad_page("nonzero mapcount", 1024);
 	assert_null(alloc_pages(GFP_KERNEL | __GFP_NOWARN, 0));
 }

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT
+ * pcp.c - free pages that a CPU keeps: most requests and frees end here, without the zone's lock.
+ *
+ * Owns:       struct per_cpu_pages and the pages on its lists, which have PG_pcp and their order in the flags.
+ * Locks:      pcp->lock, tried only on the fast paths: where its holder was preempted, the zone is asked directly. It covers
+ *             a few list steps and nothing else. Pages on their way between the lists and the zone are on a list of the
+ *             mover's own, with neither lock held between the two, so a drain never waits for a zone; but it does not see
+ *             them either: a request that fails at that moment may fail for want of the one batch.
+ * Lock-free:  zone->pageset is set once (RELEASE) before the zone is opened; count is read RELAXED by the views.
+ * Invariants: B9 of buddy_internal.h. A list holds pages that were freed into, or fetched from, a pageblock of its type; the
+ *             block may have changed its type since, and what goes back goes to the list of the type of that moment.
+ * Source:     rmqueue_pcplist(), rmqueue_bulk(), free_unref_page_commit(), free_pcppages_bulk(), drain_pages_zone(),
+ *             zone_batchsize(), mm/page_alloc.c, Linux 6.1; nr_pcp_alloc(), nr_pcp_high(), decay_pcp_high(), Linux 6.9;
+ *             free_hot_cold_page(), Linux 4.9. Differs: hot and cold ends as before 4.15.
+ */
+#include <errno.h>
+#include <limits.h>
+
+#include "arena/memblock.h"
+#include "base/race.h"
+#include "buddy/buddy_internal.h"
+
+/* A batch is doubled at most this often. */
+#define PCP_BATCH_SCALE_MAX 5
+
+/* Links in the page array lead from one list to the next. */
+static struct page *page_of(struct cds_list_head *link)
+{
+	return cds_list_entry(link, struct page, lru);
+}
+
+static unsigned int pcp_index(unsigned int order, enum migratetype type)
+{
+	return min_of(order, PCP_MAX_LOW_ORDER + 1u) * MIGRATE_PCPTYPES + (unsigned int)type;
+}
+
+/* Pairs with the RELEASE in pcp_start(): the lists are made before anybody finds them. */
+static struct per_cpu_pages *pcp_of(const struct zone *zone, unsigned int cpu)
+{
+	struct per_cpu_pages *pageset = smp_load_acquire(&zone->pageset);
+
+	return likely(pageset) ? pageset + cpu : NULL;
+}
+
+/* The lists of this CPU, locked; NULL: there are none, or they are busy. */
+static struct per_cpu_pages *pcp_trylock(const struct zone *zone)
+{
+	struct per_cpu_pages *pcp = pcp_of(zone, raw_cpu_id());
+
+	if (unlikely(!pcp))
+		return NULL;
+	if (likely(kmm_spin_trylock(&pcp->lock)))
+		return pcp;
+	/* Perhaps we are not on that CPU any more. */
+	pcp = pcp_of(zone, cpu_id_refresh());
+	return pcp && kmm_spin_trylock(&pcp->lock) ? pcp : NULL;
+}
+
+static void mark_pcp(struct page *page, unsigned int order, bool reported)
+{
+	WRITE_ONCE(page->flags, (page->flags & 1UL << PG_peeked) | 1UL << PG_pcp |
+					(unsigned long)order << PAGE_ORDER_SHIFT | (reported ? 1UL << PG_reported : 0));
+}
+
+/* Takes the mark off; was the page known to be zero? */
+static bool unmark_pcp(struct page *page)
+{
+	const unsigned long flags = page->flags;
+
+	WRITE_ONCE(page->flags, flags & 1UL << PG_peeked);
+	return flags >> PG_reported & 1;
+}
+
+/* Gives a list of pages with PG_pcp back to their zone. */
+static void free_list_to_zone(struct zone *zone, struct cds_list_head *list)
+{
+	bool whole = false;
+
+	if (cds_list_empty(list))
+		return;
+	KMM_RACE_POINT("pcp:free_list_to_zone");
+	kmm_lock(&zone->lock);
+	do {
+		struct page *page = page_of(list->next);
+		const unsigned int order = page_alloc_order(page);
+		const bool reported = unmark_pcp(page);
+
+		cds_list_del(&page->lru);
+		whole |= zone_free_block_locked(zone, page, order, reported) >= pageblock_order;
+	} while (!cds_list_empty(list));
+	kmm_unlock(&zone->lock);
+	if (zone_flag_test(zone, ZONE_BELOW_HIGH) &&
+	    zone_watermark_ok(zone, 0, wmark_pages(zone, WMARK_HIGH), ZONE_NORMAL, 0))
+		zone_flag_clear(zone, ZONE_BELOW_HIGH);
+	if (whole)
+		reporting_notify(zone);
+}
+
+/* How many pages to fetch now, in blocks of @order. Refills in a row fetch twice as many each time, and let the lists hold
+ * more, as long as memory is not short. */
+static int refill_size(struct per_cpu_pages *pcp, const struct zone *zone, unsigned int order)
+{
+	const int base = pcp->batch;
+	int batch = base;
+
+	kmm_spin_assert_held(&pcp->lock);
+	if (unlikely(pcp->high < base)) /* the boot values */
+		return 1;
+	if (order == pageblock_order)
+		return 1;
+	if (order)
+		return max_of(base >> order, 2);
+	if (pcp->high_min != pcp->high_max) {
+		int most;
+
+		batch <<= pcp->alloc_factor;
+		if (!zone_flag_test(zone, ZONE_BELOW_HIGH))
+			pcp->high = min_of(pcp->high + batch, pcp->high_max);
+		most = max_of(pcp->high - pcp->count - base, base);
+		if (batch <= most && pcp->alloc_factor < PCP_BATCH_SCALE_MAX)
+			pcp->alloc_factor++;
+		batch = min_of(batch, most);
+	}
+	return batch;
+}
+
+/* Lists that were filled by a thread that is on another CPU now are as good as any. */
+static void put_list(struct zone *zone, struct cds_list_head *list, unsigned int index, int nr_pages)
+{
+	struct per_cpu_pages *pcp;
+
+	if (!nr_pages)
+		return;
+	KMM_RACE_POINT("pcp:put_list");
+	pcp = pcp_trylock(zone);
+	if (!pcp) {
+		free_list_to_zone(zone, list);
+		return;
+	}
+	cds_list_splice(list, &pcp->lists[index]);
+	WRITE_ONCE(pcp->count, pcp->count + nr_pages);
+	kmm_spin_unlock(&pcp->lock);
+}
+
+/* One block for the caller, by the whole search; more for the lists only where no other type suffers for it. */
+static struct page *refill(struct zone *zone, unsigned int order, enum migratetype type, unsigned int alloc_flags,
+			   int nr_blocks, bool *reported)
+{
+	CDS_LIST_HEAD(list);
+	struct page *page;
+	int nr = 0;
+
+	kmm_lock(&zone->lock);
+	page = likely(zone->started) ? zone_take_locked(zone, order, type, alloc_flags, reported) : NULL;
+	if (page) {
+		zone_account(zone, pageblock_type(page), -(1L << order));
+		WRITE_ONCE(zone->nr_alloc, zone->nr_alloc + (1UL << order));
+		for (; nr < nr_blocks - 1; nr++) {
+			bool zero = false;
+			struct page *more = free_area_take(zone, order, type, &zero);
+
+			if (!more)
+				break;
+			mark_pcp(more, order, zero);
+			cds_list_add_tail(&more->lru, &list);
+		}
+		zone_account(zone, type, -((long)nr << order));
+	}
+	kmm_unlock(&zone->lock);
+	put_list(zone, &list, pcp_index(order, type), nr << order);
+	return page;
+}
+
+/* What was taken since the last fold counts against the zone's share. */
+static void fold_batch(struct zone *zone, int used)
+{
+	if (!used)
+		return;
+	mod_zone_page_state(zone, NR_ALLOC_BATCH, -(long)used);
+	if (READ_ONCE(zone->vm_stat[NR_ALLOC_BATCH]) <= 0)
+		zone_flag_set(zone, ZONE_FAIR_DEPLETED);
+}
+
+static void note_alloc(struct per_cpu_pages *pcp, int nr_pages, gfp_t gfp)
+{
+	WRITE_ONCE(pcp->nr_alloc, pcp->nr_alloc + (unsigned long)nr_pages);
+	if (!(gfp & __GFP_THISNODE))
+		pcp->batch_used += nr_pages;
+}
+
+struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype type, gfp_t gfp,
+		       unsigned int alloc_flags, bool *reported)
+{
+	struct per_cpu_pages *pcp = pcp_trylock(zone);
+	struct cds_list_head *list;
+	struct page *page;
+	int nr_blocks, used;
+
+	if (unlikely(!pcp))
+		return NULL;
+	list = &pcp->lists[pcp_index(order, type)];
+	pcp->free_count >>= 1;
+	if (likely(list->next != list)) {
+		note_alloc(pcp, 1 << order, gfp);
+		page = page_of(gfp & __GFP_COLD ? list->prev : list->next);
+		cds_list_del(&page->lru);
+		WRITE_ONCE(pcp->count, pcp->count - (1 << order));
+		kmm_spin_unlock(&pcp->lock);
+		*reported = unmark_pcp(page);
+		return page;
+	}
+	nr_blocks = refill_size(pcp, zone, order);
+	used = pcp->batch_used + (gfp & __GFP_THISNODE ? 0 : 1 << order);
+	pcp->batch_used = 0;
+	kmm_spin_unlock(&pcp->lock);
+	page = refill(zone, order, type, alloc_flags, nr_blocks, reported);
+	if (likely(page))
+		fold_batch(zone, used);
+	return page;
+}
+
+unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp, unsigned int nr, struct page **pages)
+{
+	struct per_cpu_pages *pcp = pcp_trylock(zone);
+	struct cds_list_head *list, *pos;
+	unsigned int got = 0;
+
+	if (!pcp)
+		return 0;
+	list = &pcp->lists[pcp_index(0, type)];
+	for (pos = list->next; got < nr && pos != list; pos = pos->next)
+		pages[got++] = page_of(pos);
+	/* Those from the head up to @pos leave. */
+	list->next = pos;
+	pos->prev = list;
+	WRITE_ONCE(pcp->count, pcp->count - (int)got);
+	note_alloc(pcp, (int)got, gfp);
+	kmm_spin_unlock(&pcp->lock);
+	return got;
+}
+
+/* Takes @nr pages or a few more, the coldest, off the lists, one list after the other. */
+static void detach(struct per_cpu_pages *pcp, int nr, struct cds_list_head *out)
+{
+	unsigned int index = 0;
+
+	kmm_spin_assert_held(&pcp->lock);
+	nr = min_of(nr, pcp->count);
+	while (nr > 0) {
+		struct cds_list_head *list = &pcp->lists[index];
+		struct page *page;
+
+		index = (index + 1) % NR_PCP_LISTS;
+		if (cds_list_empty(list))
+			continue;
+		page = page_of(list->prev);
+		cds_list_del(&page->lru);
+		cds_list_add_tail(&page->lru, out);
+		nr -= 1 << page_alloc_order(page);
+		WRITE_ONCE(pcp->count, pcp->count - (1 << page_alloc_order(page)));
+	}
+}
+
+/* How many pages go back now that @pcp holds its most. Frees in a row give back more at a time, and are a sign that the lists
+ * should hold more the next time; when memory is short they shrink instead. */
+static int flush_size(struct per_cpu_pages *pcp, const struct zone *zone)
+{
+	const int batch = pcp->batch;
+
+	if (unlikely(!pcp->high)) /* the boot values: nothing is kept */
+		return pcp->count;
+	if (pcp->high_min != pcp->high_max) {
+		if (zone_flag_test(zone, ZONE_BELOW_HIGH)) {
+			pcp->high = max_of(pcp->high - pcp->free_count, pcp->high_min);
+			return max_of(pcp->count - pcp->high_min, batch);
+		}
+		pcp->high = min_of(max_of(pcp->high, pcp->free_count + batch), pcp->high_max);
+		if (pcp->count < pcp->high)
+			return 0;
+	}
+	return min_of(max_of(pcp->free_count, batch), max_of(pcp->high - batch, batch));
+}
+
+void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum migratetype type, bool cold)
+{
+	struct per_cpu_pages *pcp = pcp_trylock(zone);
+	struct cds_list_head *list;
+	CDS_LIST_HEAD(out);
+
+	/* What would not stay anyway does not come in. */
+	if (unlikely(!pcp || (order == pageblock_order && pcp->high < 1 << order))) {
+		if (pcp)
+			kmm_spin_unlock(&pcp->lock);
+		zone_free_block(zone, page, order);
+		return;
+	}
+	mark_pcp(page, order, false);
+	list = &pcp->lists[pcp_index(order, type)];
+	if (unlikely(cold))
+		cds_list_add_tail(&page->lru, list);
+	else
+		cds_list_add(&page->lru, list);
+	WRITE_ONCE(pcp->count, pcp->count + (1 << order));
+	WRITE_ONCE(pcp->nr_freed, pcp->nr_freed + (1UL << order));
+	pcp->alloc_factor >>= 1;
+	if (pcp->free_count < pcp->batch << PCP_BATCH_SCALE_MAX)
+		pcp->free_count += 1 << order;
+	if (unlikely(pcp->count >= pcp->high))
+		detach(pcp, flush_size(pcp, zone), &out);
+	kmm_spin_unlock(&pcp->lock);
+	free_list_to_zone(zone, &out);
+}
+
+unsigned long drain_pages_zone(struct zone *zone, unsigned int cpu)
+{
+	struct per_cpu_pages *pcp = pcp_of(zone, cpu);
+	CDS_LIST_HEAD(out);
+	int nr;
+
+	if (!pcp || !READ_ONCE(pcp->count))
+		return 0;
+	kmm_spin_lock(&pcp->lock);
+	nr = pcp->count;
+	detach(pcp, nr, &out);
+	kmm_spin_unlock(&pcp->lock);
+	free_list_to_zone(zone, &out);
+	return (unsigned long)nr;
+}
+
+unsigned long drain_all_pages(struct zone *only)
+{
+	unsigned long nr = 0;
+
+	for_each_populated_zone(zone) {
+		if (only && zone != only)
+			continue;
+		for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
+			nr += drain_pages_zone(zone, cpu);
+	}
+	return nr;
+}
+
+void try_drain_all_pages(void)
+{
+	for_each_populated_zone(zone) {
+		for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
+			struct per_cpu_pages *pcp = pcp_of(zone, cpu);
+			CDS_LIST_HEAD(out);
+
+			if (!pcp || !READ_ONCE(pcp->count) || !kmm_spin_trylock(&pcp->lock))
+				continue;
+			detach(pcp, pcp->count, &out);
+			kmm_spin_unlock(&pcp->lock);
+			free_list_to_zone(zone, &out);
+		}
+	}
+}
+
+unsigned long zone_nr_pcp(const struct zone *zone)
+{
+	unsigned long nr = 0;
+
+	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
+		const struct per_cpu_pages *pcp = pcp_of(zone, cpu);
+
+		if (pcp)
+			nr += (unsigned long)READ_ONCE(pcp->count);
+	}
+	return nr;
+}
+
+bool decay_pcp_high(struct zone *zone, unsigned int cpu)
+{
+	struct per_cpu_pages *pcp = pcp_of(zone, cpu);
+	CDS_LIST_HEAD(out);
+	unsigned long events;
+	bool idle, more;
+
+	if (!pcp)
+		return false;
+	kmm_spin_lock(&pcp->lock);
+	events = pcp->nr_alloc + pcp->nr_freed;
+	idle = events == pcp->events_seen;
+	pcp->events_seen = events;
+	pcp->high = max_of(max_of(pcp->count - (pcp->batch << PCP_BATCH_SCALE_MAX), pcp->high - (pcp->high >> 3)),
+			   pcp->high_min);
+	/* Nothing happened since the last time: the CPU, or this zone, is not in use. */
+	if (idle)
+		detach(pcp, pcp->count, &out);
+	else if (pcp->count > pcp->high)
+		detach(pcp, pcp->count - pcp->high, &out);
+	more = pcp->count || pcp->high > pcp->high_min;
+	kmm_spin_unlock(&pcp->lock);
+	free_list_to_zone(zone, &out);
+	return more;
+}
+
+/* Boot values: each request fetches what it needs, each free goes back. */
+static void pcp_init(struct per_cpu_pages *pcp)
+{
+	kmm_spin_init(&pcp->lock, KMM_RANK_PCP, "pcp->lock");
+	for (unsigned int i = 0; i < NR_PCP_LISTS; i++)
+		CDS_INIT_LIST_HEAD(&pcp->lists[i]);
+	pcp->batch = 1;
+	pcp->high = pcp->high_min = pcp->high_max = 0;
+}
+
+int pcp_reserve(void)
+{
+	for_each_zone(zone) {
+		struct per_cpu_pages *pageset;
+
+		/* One that is empty now may get pages later. */
+		if (!populated_zone(zone) && zone->idx != ZONE_NORMAL)
+			continue;
+		pageset = memblock_alloc(kmm_nr_cpu_ids * sizeof(*pageset), _Alignof(struct per_cpu_pages));
+		if (!pageset)
+			return -ENOMEM;
+		for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
+			pcp_init(&pageset[cpu]);
+		smp_store_release(&zone->pageset, pageset);
+	}
+	return 0;
+}
+
+static int zone_batchsize(const struct zone *zone)
+{
+	const unsigned long mebibyte = (1UL << 20) >> PAGE_SHIFT;
+	unsigned long batch = min_of(zone_managed_pages(zone) / 1024, mebibyte) / 4;
+
+	if (batch < 1)
+		return 1;
+	return max_of((1 << ilog2(batch + batch / 2)) - 1, 1);
+}
+
+void setup_zone_pageset(struct zone *zone)
+{
+	const unsigned int cpus = max_of(node_nr_cpus((unsigned int)zone->zone_pgdat->node_id), 1u);
+	const unsigned long managed = zone_managed_pages(zone);
+	const int batch = zone_batchsize(zone);
+	unsigned long high_min = READ_ONCE(zone->watermark[WMARK_LOW]) / cpus, high_max = managed / 8 / cpus;
+
+	if (buddy_options.pcp_high_fraction)
+		high_min = high_max = managed / buddy_options.pcp_high_fraction / cpus;
+	high_min = min_of(max_of(high_min, (unsigned long)batch * 4), (unsigned long)INT_MAX / 2);
+	high_max = min_of(max_of(high_max, high_min), (unsigned long)INT_MAX / 2);
+	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
+		struct per_cpu_pages *pcp = pcp_of(zone, cpu);
+
+		if (!pcp)
+			return;
+		kmm_spin_lock(&pcp->lock);
+		pcp->batch = batch;
+		pcp->high_min = (int)high_min;
+		pcp->high_max = (int)high_max;
+		WRITE_ONCE(pcp->high, (int)high_min);
+		kmm_spin_unlock(&pcp->lock);
+	}
+}
+
+/* In the order of their addresses, which is that of the zones: memblock gave them out in that order. */
+#define for_each_pcp(pcp)                                                                                          \
+	for_each_zone(zone)                                                                                        \
+		if (!zone->pageset)                                                                                \
+			continue;                                                                                  \
+		else                                                                                               \
+			for (struct per_cpu_pages * (pcp) = zone->pageset; (pcp) < zone->pageset + kmm_nr_cpu_ids; \
+			     (pcp)++)
+
+void pcp_fork_lock_all(void)
+{
+	for_each_pcp(pcp)
+		kmm_spin_lock_same_rank(&pcp->lock);
+}
+
+void pcp_fork_unlock_all(void)
+{
+	for_each_pcp(pcp)
+		kmm_spin_unlock(&pcp->lock);
+}
+
+void pcp_fork_reset(void)
+{
+	for_each_pcp(pcp)
+		kmm_spin_reset(&pcp->lock);
+}

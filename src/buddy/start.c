@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ * start.c - the page allocator's start and end, its options, its fork handlers and what it says of itself in one number.
+ *
+ * Owns:       buddy_options, the flag that says whether there is anything to allocate from.
+ * Locks:      start and end run alone, under the boot lock.
+ * Source:     build_all_zonelists(), page_alloc_init_late(), setup_per_cpu_pageset(), mm/page_alloc.c, Linux 6.1.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include <kmm/stats.h>
+
+#include "arena/memblock.h"
+#include "base/boot.h"
+#include "base/fork.h"
+#include "buddy/buddy_internal.h"
+
+#define DEFAULT_OPTIONS                                                                                     \
+	{                                                                                                   \
+		.min_free_kbytes = UINT_MAX, .watermark_scale_factor = 10, .watermark_boost_factor = 15000, \
+		.reporting_delay = 2000, .mobility = true                                                   \
+	}
+
+struct buddy_options buddy_options = DEFAULT_OPTIONS;
+bool buddy_fair_zones;
+
+static bool reserved; /* nodes, zones and per-CPU parts are there */
+static bool started;  /* RELEASE when set: pairs with buddy_is_started() */
+
+/* numa=off, numa=fake=N, as the kernel's x86. */
+static int set_numa(const char *value, const struct kmm_param *param)
+{
+	const struct kmm_param fake = { .target = &buddy_options.fake_nodes, .min = 1, .max = MAX_NUMNODES };
+
+	(void)param;
+	if (value && strcmp(value, "off") == 0) {
+		buddy_options.numa_off = true;
+		return 0;
+	}
+	if (value && strncmp(value, "fake=", 5) == 0)
+		return kmm_param_set_uint(value + 5, &fake);
+	return -EINVAL;
+}
+
+const struct kmm_param buddy_params[] = {
+	{ .name = "numa", .set = set_numa },
+	{ .name = "dma", .set = kmm_param_set_size, .target = &buddy_options.dma },
+	{ .name = "movablecore", .set = kmm_param_set_size, .target = &buddy_options.movable },
+	{ .name = "min_free_kbytes",
+	  .set = kmm_param_set_uint,
+	  .target = &buddy_options.min_free_kbytes,
+	  .min = 0,
+	  .max = UINT_MAX / 2 },
+	{ .name = "watermark_scale_factor",
+	  .set = kmm_param_set_uint,
+	  .target = &buddy_options.watermark_scale_factor,
+	  .min = 1,
+	  .max = 3000 },
+	{ .name = "watermark_boost_factor",
+	  .set = kmm_param_set_uint,
+	  .target = &buddy_options.watermark_boost_factor,
+	  .min = 0,
+	  .max = 0 },
+	{ .name = "percpu_pagelist_high_fraction",
+	  .set = kmm_param_set_uint,
+	  .target = &buddy_options.pcp_high_fraction,
+	  .min = 0,
+	  .max = 0 },
+	{ .name = "zone_reclaim_mode",
+	  .set = kmm_param_set_uint,
+	  .target = &buddy_options.zone_reclaim_mode,
+	  .min = 0,
+	  .max = 7 },
+	{ .name = "page_reporting_delay",
+	  .set = kmm_param_set_uint,
+	  .target = &buddy_options.reporting_delay,
+	  .min = 0,
+	  .max = 3600 * 1000 },
+	{ .name = "debug_guardpage_minorder",
+	  .set = kmm_param_set_uint,
+	  .target = &buddy_options.guard_minorder,
+	  .min = 0,
+	  .max = MAX_ORDER / 2 },
+	{ .name = "check_pages", .set = kmm_param_set_bool, .target = &buddy_options.check_pages },
+	{ .name = NULL },
+};
+
+void buddy_options_reset(void)
+{
+	buddy_options = (struct buddy_options)DEFAULT_OPTIONS;
+}
+
+unsigned long buddy_boot_pfn(void)
+{
+	return ALIGN_UP(buddy_options.dma >> PAGE_SHIFT, pageblock_nr_pages);
+}
+
+bool buddy_is_started(void)
+{
+	return smp_load_acquire(&started);
+}
+
+static void zones_lock_all(void)
+{
+	for_each_zone(zone)
+		kmm_lock_same_rank(&zone->lock);
+}
+
+static void zones_unlock_all(void)
+{
+	for_each_zone(zone)
+		kmm_unlock(&zone->lock);
+}
+
+/* The thread that was giving memory back is gone in the child. */
+static void zones_reset(void)
+{
+	for_each_zone(zone)
+		kmm_lock_reset(&zone->lock);
+	for_each_zone(zone) {
+		kmm_lock(&zone->lock);
+		reporting_restore(zone);
+		kmm_unlock(&zone->lock);
+	}
+}
+
+static const struct kmm_fork_handler zone_fork_handler = {
+	.rank = KMM_RANK_ZONE,
+	.lock_all = zones_lock_all,
+	.unlock_all = zones_unlock_all,
+	.reset_all = zones_reset,
+};
+
+static const struct kmm_fork_handler pcp_fork_handler = {
+	.rank = KMM_RANK_PCP,
+	.lock_all = pcp_fork_lock_all,
+	.unlock_all = pcp_fork_unlock_all,
+	.reset_all = pcp_fork_reset,
+};
+
+/* Does a node have several zones to be fair between? */
+static bool has_fair_zones(void)
+{
+	for_each_node(nid) {
+		unsigned int nr = 0;
+
+		for (unsigned int idx = 0; idx < MAX_NR_ZONES; idx++)
+			nr += populated_zone(&NODE_DATA(nid)->node_zones[idx]);
+		if (nr > 1)
+			return true;
+	}
+	return false;
+}
+
+int buddy_reserve(void)
+{
+	int err;
+
+	if (!kmm_arena.nr_online)
+		return -ENOMEM;
+	nodes_setup();
+	reserved = true;
+	err = pcp_reserve();
+	return err ? err : vmstat_reserve();
+}
+
+int buddy_start(void)
+{
+	unsigned long reserved_end;
+
+	if (!kmm_arena.nr_online)
+		return -ENOMEM;
+	/* Without per-CPU parts every request goes to its zone: for tests that look at the lists. */
+	if (!reserved)
+		nodes_setup();
+	reserved = true;
+	reserved_end = memblock_free_all();
+	for_each_zone(zone)
+		zone_start(zone, reserved_end);
+	setup_watermarks();
+	buddy_fair_zones = has_fair_zones();
+	zonelist_start();
+	page_report_reset();
+	kmm_fork_register(&zone_fork_handler);
+	kmm_fork_register(&pcp_fork_handler);
+	smp_store_release(&started, true);
+	return 0;
+}
+
+void buddy_start_late(void)
+{
+	for_each_populated_zone(zone)
+		setup_zone_pageset(zone);
+}
+
+void buddy_stop(void)
+{
+	smp_store_release(&started, false);
+	reserved = false;
+	vmstat_stop();
+	/* Empty zonelists lead every request to the slow path, which turns it away. */
+	memset(kmm_nodes, 0, sizeof(kmm_nodes));
+	nr_online_nodes = 1;
+	buddy_inject_failure(0, false);
+}
+
+unsigned long buddy_nr_offline(void)
+{
+	unsigned long nr = 0;
+
+	if (!buddy_is_started())
+		return 0;
+	for_each_populated_zone(zone)
+		nr += READ_ONCE(zone->nr_offline);
+	return nr;
+}
+
+unsigned long buddy_nr_free(void)
+{
+	unsigned long nr = 0;
+
+	if (!buddy_is_started())
+		return 0;
+	for_each_populated_zone(zone)
+		nr += zone_nr_free(zone) + zone_nr_pcp(zone);
+	return nr;
+}
+
+void buddy_mod_nr_slab(const struct page *page, long nr_pages)
+{
+	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE, nr_pages);
+}
+
+unsigned long nr_free_pages(void)
+{
+	/* After the end there is no page to be had. */
+	return kmm_boot_state() == KMM_DEAD ? 0 : buddy_nr_offline() + buddy_nr_free();
+}
+
+unsigned long totalram_pages(void)
+{
+	unsigned long nr = 0;
+
+	if (!buddy_is_started())
+		return kmm_arena.nr_limit;
+	for_each_populated_zone(zone)
+		nr += READ_ONCE(zone->present_pages);
+	return nr;
+}

@@ -8,7 +8,8 @@
  */
 #include "base/boot.h"
 #include "base/report.h"
-#include "buddy/buddy_internal.h"
+#include "buddy/pcp_fast.h"
+#include "buddy/prep_fast.h"
 
 static struct {
 	unsigned long left; /* the call that fails, counted down; 0: none. Atomic */
@@ -19,6 +20,10 @@ void buddy_inject_failure(unsigned long n, bool forever)
 {
 	WRITE_ONCE(injected.forever, forever);
 	WRITE_ONCE(injected.left, n);
+	if (n)
+		atomic_or_relaxed(&buddy_special, SPECIAL_INJECT);
+	else
+		atomic_and_relaxed(&buddy_special, ~(unsigned int)SPECIAL_INJECT);
 }
 
 static noinline bool injection_strikes(void)
@@ -197,6 +202,15 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, unsigned int nid,
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
+	/* ACQUIRE: pairs with set_special(). */
+	if (likely(!smp_load_acquire(&buddy_special) && order <= PCP_MAX_LOW_ORDER && !kmm_task_flags &&
+		   !(gfp & __GFP_COLD))) {
+		bool zeroed;
+		struct page *page = pcp_pop_fast(order, gfp, &zeroed);
+
+		if (likely(page && prep_new_block_fast(page, order, gfp, zeroed)))
+			return page;
+	}
 	return alloc_pages_common(gfp, order, (unsigned int)numa_node_id(), NULL);
 }
 

@@ -10,7 +10,7 @@
  * Invariants: validate.c proves them by these names, while no other thread is at work.
  *             B1  a block on free_area[o].free_list[t] is PageBuddy, private == o, aligned to 2^o pages, has no reference
  *                 and no flag but PG_reported and PG_peeked, and lies in a pageblock of type t of that zone
- *             B2  free_area[o].nr_free is the number of blocks on its lists
+ *             B2  free_area[o].nr_free is the number of blocks on its lists, nr_reported that of those with PG_reported
  *             B3  a PageBuddy page is on exactly one list
  *             B4  two buddies of an order below MAX_ORDER - 1 are never both free: they would have been merged
  *             B5  NR_FREE_PAGES is the sum of all free blocks, listed or isolated for reporting, in pages, without those in
@@ -235,6 +235,14 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, unsigned int nid,
 /* start.c */
 bool buddy_is_started(void);
 extern bool buddy_fair_zones; /* a node has several zones; set at start */
+/* Not 0: the fast paths must not be used, and why. Bits change by atomic operations. */
+extern unsigned int buddy_special;
+enum buddy_special_bits {
+	SPECIAL_COLD = 1,    /* not started, or without per-CPU lists */
+	SPECIAL_ZONES = 2,   /* there is more than one zone */
+	SPECIAL_OPTIONS = 4, /* pages are looked at or filled on their way */
+	SPECIAL_INJECT = 8,  /* failures are injected */
+};
 
 /* slowpath.c: after the first look failed. */
 struct page *alloc_pages_slowpath(gfp_t gfp, unsigned int order, unsigned int nid, const nodemask_t *nodemask);

@@ -9,7 +9,8 @@
  */
 #include "base/boot.h"
 #include "base/report.h"
-#include "buddy/buddy_internal.h"
+#include "buddy/pcp_fast.h"
+#include "buddy/prep_fast.h"
 
 unsigned int zone_free_block_locked(struct zone *zone, struct page *page, unsigned int order, bool reported)
 {
@@ -54,7 +55,7 @@ static noinline void refuse_free(const struct page *page, unsigned int order)
 		bad_page(page, page_free_refused(page, order));
 }
 
-static void free_pages_common(struct page *page, unsigned int order, bool cold)
+static force_inline void free_pages_common(struct page *page, unsigned int order, bool cold)
 {
 	enum page_ref_result ref;
 
@@ -67,8 +68,11 @@ static void free_pages_common(struct page *page, unsigned int order, bool cold)
 	ref = page_ref_put(page);
 	if (unlikely(ref == PAGE_REF_NONE)) /* another thread freed it in between */
 		refuse_free(page, order);
-	if (likely(ref == PAGE_REF_LAST) && likely(prep_free_block(page, order)))
-		free_frozen_block(page, order, cold);
+	if (likely(ref == PAGE_REF_LAST) && likely(prep_free_block_fast(page, order))) {
+		if (unlikely(smp_load_acquire(&buddy_special) || order > PCP_MAX_LOW_ORDER || cold) ||
+		    !pcp_push_fast(page, order))
+			free_frozen_block(page, order, cold);
+	}
 }
 
 void __free_pages(struct page *page, unsigned int order)

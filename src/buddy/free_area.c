@@ -18,7 +18,7 @@ void free_area_init(struct zone *zone)
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
 		for (unsigned int type = 0; type < MIGRATE_TYPES; type++)
 			CDS_INIT_LIST_HEAD(&zone->free_area[order].free_list[type]);
-		zone->free_area[order].nr_free = 0;
+		zone->free_area[order].nr_free = zone->free_area[order].nr_reported = 0;
 	}
 }
 
@@ -30,15 +30,19 @@ void free_area_add(struct zone *zone, struct page *page, unsigned int order, enu
 		cds_list_add_tail(&page->lru, &area->free_list[type]);
 	else
 		cds_list_add(&page->lru, &area->free_list[type]);
-	area->nr_free++;
+	WRITE_ONCE(area->nr_free, area->nr_free + 1);
+	WRITE_ONCE(area->nr_reported, area->nr_reported + page_flag_test(page, PG_reported));
 }
 
 void free_area_del(struct zone *zone, struct page *page, unsigned int order)
 {
-	kmm_assert(PageBuddy(page) && page_buddy_order(page) == order && zone->free_area[order].nr_free);
+	struct free_area *area = &zone->free_area[order];
+
+	kmm_assert(PageBuddy(page) && page_buddy_order(page) == order && area->nr_free);
 	cds_list_del(&page->lru);
+	WRITE_ONCE(area->nr_free, area->nr_free - 1);
+	WRITE_ONCE(area->nr_reported, area->nr_reported - page_flag_test(page, PG_reported));
 	page_clear_buddy(page);
-	zone->free_area[order].nr_free--;
 }
 
 void free_area_move(struct zone *zone, struct page *page, unsigned int order, enum migratetype type)

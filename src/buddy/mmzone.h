@@ -38,13 +38,16 @@ enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
 
 struct free_area {
 	struct cds_list_head free_list[MIGRATE_TYPES]; /* first pages of free blocks, by page->lru */
-	unsigned long nr_free;                         /* blocks on all lists */
+	unsigned long nr_free;                         /* blocks on all lists; read RELAXED */
+	unsigned long nr_reported;                     /* those of them with PG_reported; read RELAXED */
 };
 
 /* Orders that per-CPU lists hold: the small ones, and whole pageblocks. */
 #define PCP_MAX_LOW_ORDER 3
 #define NR_PCP_ORDERS (PCP_MAX_LOW_ORDER + 2)
 #define NR_PCP_LISTS (MIGRATE_PCPTYPES * NR_PCP_ORDERS)
+/* The batch that moves at a time is doubled at most this often. */
+#define PCP_BATCH_SCALE_MAX 5
 
 /* Free pages that one CPU keeps of one zone. */
 struct per_cpu_pages {
@@ -109,6 +112,8 @@ struct zone {
 	struct cds_list_head isolated;    /* free blocks whose memory is being given back, by page->lru */
 	unsigned long nr_isolated;        /* pages on it */
 	unsigned int isolations;          /* changes with every block that goes there or comes back */
+	unsigned long report_from;        /* whole free blocks with memory from which on they are reported. Read RELAXED */
+	unsigned long nr_given_back;      /* pages whose memory went back to the system, ever */
 	unsigned long nr_alloc, nr_freed; /* pages past the per-CPU lists, ever: events */
 
 	/* NR_FREE_PAGES and NR_FREE_CMA_PAGES under the lock; the others atomic, by mod_zone_page_state(). */

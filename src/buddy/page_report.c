@@ -71,6 +71,7 @@ static void add_page(struct text *text, const struct page *page)
 		[PG_reserved] = "reserved",           [PG_slab] = "slab",         [PG_head] = "head",
 		[PG_reported] = "reported",           [PG_isolated] = "isolated", [PG_bad] = "bad",
 		[PG_large_kmalloc] = "large_kmalloc", [PG_pcp] = "pcp",           [PG_peeked] = "peeked",
+		[PG_frozen] = "frozen",
 	};
 	const int width = 2 * (int)sizeof(long);
 	const unsigned long *raw = (const unsigned long *)(const void *)page;

@@ -18,20 +18,15 @@
 
 #include "arena/memblock.h"
 #include "base/race.h"
-#include "buddy/buddy_internal.h"
+#include "buddy/pcp_fast.h"
 
-/* A batch is doubled at most this often. */
-#define PCP_BATCH_SCALE_MAX 5
+/* Pages of one list that leave before the next list has its turn. */
+#define PCP_DETACH_RUN 16
 
 /* Links in the page array lead from one list to the next. */
 static struct page *page_of(struct cds_list_head *link)
 {
 	return cds_list_entry(link, struct page, lru);
-}
-
-static unsigned int pcp_index(unsigned int order, enum migratetype type)
-{
-	return min_of(order, PCP_MAX_LOW_ORDER + 1u) * MIGRATE_PCPTYPES + (unsigned int)type;
 }
 
 /* Pairs with the RELEASE in pcp_start(): the lists are made before anybody finds them. */
@@ -54,21 +49,6 @@ static struct per_cpu_pages *pcp_trylock(const struct zone *zone)
 	/* Perhaps we are not on that CPU any more. */
 	pcp = pcp_of(zone, cpu_id_refresh());
 	return pcp && kmm_spin_trylock(&pcp->lock) ? pcp : NULL;
-}
-
-static void mark_pcp(struct page *page, unsigned int order, bool reported)
-{
-	WRITE_ONCE(page->flags, (page->flags & 1UL << PG_peeked) | 1UL << PG_pcp |
-					(unsigned long)order << PAGE_ORDER_SHIFT | (reported ? 1UL << PG_reported : 0));
-}
-
-/* Takes the mark off; was the page known to be zero? */
-static bool unmark_pcp(struct page *page)
-{
-	const unsigned long flags = page->flags;
-
-	WRITE_ONCE(page->flags, flags & 1UL << PG_peeked);
-	return flags >> PG_reported & 1;
 }
 
 /* Gives a list of pages with PG_pcp back to their zone. */
@@ -181,13 +161,6 @@ static void fold_batch(struct zone *zone, int used)
 		zone_flag_set(zone, ZONE_FAIR_DEPLETED);
 }
 
-static void note_alloc(struct per_cpu_pages *pcp, int nr_pages, gfp_t gfp)
-{
-	WRITE_ONCE(pcp->nr_alloc, pcp->nr_alloc + (unsigned long)nr_pages);
-	if (!(gfp & __GFP_THISNODE))
-		pcp->batch_used += nr_pages;
-}
-
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype type, gfp_t gfp,
 		       unsigned int alloc_flags, bool *reported)
 {
@@ -199,9 +172,8 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype t
 	if (unlikely(!pcp))
 		return NULL;
 	list = &pcp->lists[pcp_index(order, type)];
-	pcp->free_count >>= 1;
 	if (likely(list->next != list)) {
-		note_alloc(pcp, 1 << order, gfp);
+		pcp_note_alloc(pcp, 1 << order, gfp);
 		page = page_of(gfp & __GFP_COLD ? list->prev : list->next);
 		cds_list_del(&page->lru);
 		WRITE_ONCE(pcp->count, pcp->count - (1 << order));
@@ -209,6 +181,7 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype t
 		*reported = unmark_pcp(page);
 		return page;
 	}
+	pcp->free_count >>= 1;
 	nr_blocks = refill_size(pcp, zone, order);
 	used = pcp->batch_used + (gfp & __GFP_THISNODE ? 0 : 1 << order);
 	pcp->batch_used = 0;
@@ -234,30 +207,45 @@ unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp,
 	list->next = pos;
 	pos->prev = list;
 	WRITE_ONCE(pcp->count, pcp->count - (int)got);
-	note_alloc(pcp, (int)got, gfp);
+	pcp_note_alloc(pcp, (int)got, gfp);
 	kmm_spin_unlock(&pcp->lock);
 	return got;
 }
 
-/* Takes @nr pages or a few more, the coldest, off the lists, one list after the other. */
+/* Moves up to @nr blocks from the tail of @list to that of @out; how many. */
+static int detach_tail(struct cds_list_head *list, int nr, struct cds_list_head *out)
+{
+	struct cds_list_head *first = list, *last = list->prev;
+	int moved = 0;
+
+	for (; moved < nr && first->prev != list; moved++)
+		first = first->prev;
+	if (!moved)
+		return 0;
+	list->prev = first->prev;
+	first->prev->next = list;
+	first->prev = out->prev;
+	out->prev->next = first;
+	last->next = out;
+	out->prev = last;
+	return moved;
+}
+
+/* Takes @nr pages or a few more, the coldest, off the lists: a few of one list after the other. */
 static void detach(struct per_cpu_pages *pcp, int nr, struct cds_list_head *out)
 {
-	unsigned int index = 0;
+	int left = min_of(nr, pcp->count);
 
 	kmm_spin_assert_held(&pcp->lock);
-	nr = min_of(nr, pcp->count);
-	while (nr > 0) {
-		struct cds_list_head *list = &pcp->lists[index];
-		struct page *page;
+	while (left > 0) {
+		for (unsigned int index = 0; index < NR_PCP_LISTS && left > 0; index++) {
+			const unsigned int order = pcp_index_order(index);
+			const int most = max_of(min_of(left, PCP_DETACH_RUN) >> order, 1);
+			const int pages = detach_tail(&pcp->lists[index], most, out) << order;
 
-		index = (index + 1) % NR_PCP_LISTS;
-		if (cds_list_empty(list))
-			continue;
-		page = page_of(list->prev);
-		cds_list_del(&page->lru);
-		cds_list_add_tail(&page->lru, out);
-		nr -= 1 << page_alloc_order(page);
-		WRITE_ONCE(pcp->count, pcp->count - (1 << page_alloc_order(page)));
+			left -= pages;
+			WRITE_ONCE(pcp->count, pcp->count - pages);
+		}
 	}
 }
 
@@ -301,10 +289,7 @@ void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum mig
 	else
 		cds_list_add(&page->lru, list);
 	WRITE_ONCE(pcp->count, pcp->count + (1 << order));
-	WRITE_ONCE(pcp->nr_freed, pcp->nr_freed + (1UL << order));
-	pcp->alloc_factor >>= 1;
-	if (pcp->free_count < pcp->batch << PCP_BATCH_SCALE_MAX)
-		pcp->free_count += 1 << order;
+	pcp_note_free(pcp, 1 << order);
 	if (unlikely(pcp->count >= pcp->high))
 		detach(pcp, flush_size(pcp, zone), &out);
 	kmm_spin_unlock(&pcp->lock);

@@ -24,6 +24,7 @@
 
 struct buddy_options buddy_options = DEFAULT_OPTIONS;
 bool buddy_fair_zones;
+unsigned int buddy_special = SPECIAL_COLD;
 
 static bool reserved; /* nodes, zones and per-CPU parts are there */
 static bool started;  /* RELEASE when set: pairs with buddy_is_started() */
@@ -153,6 +154,23 @@ static bool has_fair_zones(void)
 	return false;
 }
 
+/* Opens the fast paths, where this world allows them. */
+static void set_special(void)
+{
+	unsigned int special = 0;
+
+	for_each_populated_zone(zone) {
+		if (zone != &kmm_nodes[0].node_zones[ZONE_NORMAL])
+			special |= SPECIAL_ZONES;
+		if (!zone->pageset)
+			special |= SPECIAL_COLD;
+	}
+	if (buddy_options.init_on_alloc || buddy_options.init_on_free || buddy_options.page_poison ||
+	    buddy_options.debug_pagealloc || !buddy_options.mobility)
+		special |= SPECIAL_OPTIONS;
+	smp_store_release(&buddy_special, special); /* pairs with alloc_pages() and __free_pages() */
+}
+
 int buddy_reserve(void)
 {
 	int err;
@@ -185,6 +203,7 @@ int buddy_start(void)
 	kmm_fork_register(&zone_fork_handler);
 	kmm_fork_register(&pcp_fork_handler);
 	smp_store_release(&started, true);
+	set_special();
 	return 0;
 }
 
@@ -196,6 +215,7 @@ void buddy_start_late(void)
 
 void buddy_stop(void)
 {
+	smp_store_release(&buddy_special, SPECIAL_COLD);
 	smp_store_release(&started, false);
 	reserved = false;
 	vmstat_stop();

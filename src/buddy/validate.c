@@ -39,6 +39,8 @@ static void check_lists(const struct zone *zone, unsigned long listed[], struct 
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
 		const struct free_area *area = &zone->free_area[order];
 
+		unsigned long reported = 0;
+
 		listed[order] = 0;
 		for (unsigned int type = 0; type < MIGRATE_TYPES; type++) {
 			struct cds_list_head *pos;
@@ -55,6 +57,7 @@ static void check_lists(const struct zone *zone, unsigned long listed[], struct 
 					     type);
 					return;
 				}
+				reported += page_flag_test(page, PG_reported);
 				if (++listed[order] > kmm_arena.nr_online) {
 					fail(failure, "B3: the list of order %u, type %u has a loop", order, type);
 					return;
@@ -64,6 +67,9 @@ static void check_lists(const struct zone *zone, unsigned long listed[], struct 
 		if (listed[order] != area->nr_free)
 			fail(failure, "B2: order %u has %lu blocks and counts %lu", order, listed[order],
 			     area->nr_free);
+		if (reported != area->nr_reported)
+			fail(failure, "B2: order %u has %lu blocks without memory and counts %lu", order, reported,
+			     area->nr_reported);
 	}
 }
 

@@ -35,7 +35,8 @@ static bool csv, quick, warming_up;
 
 unsigned int random_order[BULK];
 
-static const struct bench_case *const all_cases[] = { slab_cases, page_cases, percpu_cases, add_cases };
+static const struct bench_case *const all_cases[] = { slab_cases, page_cases, page_thread_cases, percpu_cases,
+						      add_cases };
 
 #define for_each_case(c)                                                                     \
 	for (size_t group_ = 0; group_ < sizeof(all_cases) / sizeof(all_cases[0]); group_++) \

@@ -13,6 +13,7 @@
  *             folded and not half a threshold beyond; events of the lists of pages are counted by the lists.
  */
 #include <errno.h>
+#include <limits.h>
 
 #include "arena/memblock.h"
 #include "base/report.h"
@@ -172,7 +173,7 @@ static long batch_used(const struct zone *zone)
 	long nr = 0;
 
 	for (unsigned int cpu = 0; pcp && cpu < kmm_nr_cpu_ids; cpu++)
-		nr += READ_ONCE(pcp[cpu].batch_used);
+		nr += (long)min_of(READ_ONCE(pcp[cpu].batch_used), BATCH_USED_MAX);
 	return nr;
 }
 

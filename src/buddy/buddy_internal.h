@@ -16,8 +16,8 @@
  *             B5  NR_FREE_PAGES is the sum of all free blocks, listed or isolated for reporting, in pages, without those in
  *                 pageblocks of MIGRATE_ISOLATE; NR_FREE_CMA_PAGES and nr_free_highatomic those of their types
  *             B6  an online page is in exactly one state: reserved; in a free block; in a block isolated for reporting; in a
- *                 block on a CPU's list; in a guard block; in a block handed out, whose first page has references and knows
- *                 the order, and whose others have none; bad
+ *                 block on a CPU's list; in a guard block; in a block handed out, whose first page has references, or
+ *                 PG_frozen instead, and knows the order, and whose others have none; bad
  *             B7  the type of a pageblock is one of enum migratetype, and its zone the one whose range it lies in
  *             B8  present_pages are the pages of the zone's range that were not removed; nr_offline those of them that were
  *                 never online; nr_reserved, nr_bad and nr_guard those in that state
@@ -94,10 +94,13 @@ static inline enum migratetype pageblock_type(const struct page *page)
 {
 	return pageblock_word_type(pageblock_word(page));
 }
+/* start.c: __GFP_MOVABLE where pages are not grouped (page_mobility=): every request counts as movable. Else 0. */
+extern gfp_t buddy_ungrouped;
 static inline enum migratetype gfp_migratetype(gfp_t gfp)
 {
 	_Static_assert(__GFP_MOVABLE == 0x8 && __GFP_RECLAIMABLE == 0x10, "the type is two bits of gfp");
 	_Static_assert(MIGRATE_MOVABLE == 2 && MIGRATE_RECLAIMABLE == 1, "in the other order");
+	gfp |= buddy_ungrouped;
 	return gfp & __GFP_MOVABLE     ? MIGRATE_MOVABLE :
 	       gfp & __GFP_RECLAIMABLE ? MIGRATE_RECLAIMABLE :
 					 MIGRATE_UNMOVABLE;
@@ -198,8 +201,6 @@ struct page *rmqueue(const struct alloc_context *ac, struct zone *zone, unsigned
 
 /* pcp.c */
 int pcp_reserve(void); /* from memblock */
-void pcp_start(struct zone *zone);
-void pcp_stop(struct zone *zone);
 void setup_zone_pageset(struct zone *zone); /* from the boot values, batch 1 and high 0, to the real ones */
 static inline bool pcp_allowed_order(unsigned int order)
 {
@@ -220,6 +221,8 @@ unsigned long drain_pages_zone(struct zone *zone, unsigned int cpu);
 unsigned long zone_nr_pcp(const struct zone *zone); /* pages on the lists of all CPUs; racy */
 /* Lets the lists of a CPU that does little shrink. True: something is left to do later. */
 bool decay_pcp_high(struct zone *zone, unsigned int cpu);
+/* sweep.c: some CPU's lists have grown: they are looked after from now on. No lock of KMM_RANK_CPU or above is held. */
+void sweep_notify(void);
 void pcp_fork_lock_all(void);
 void pcp_fork_unlock_all(void);
 void pcp_fork_reset(void);
@@ -271,7 +274,8 @@ void zone_free_block(struct zone *zone, struct page *page, unsigned int order);
 unsigned int zone_free_block_locked(struct zone *zone, struct page *page, unsigned int order, bool reported);
 
 /* prep.c: what a block looks like when it leaves, and how it must look when it comes back. */
-/* False: a page of it was bad; the block has been taken out of use. @zeroed: it is known to hold zeros. */
+/* False: a page of it was bad; the block has been taken out of use, and has PG_bad. Or it could not be made accessible
+ * (debug_pagealloc=) and is free again. @zeroed: it is known to hold zeros. */
 bool prep_new_block(struct page *page, unsigned int order, gfp_t gfp, bool zeroed);
 bool prep_free_block(struct page *page, unsigned int order);
 /* Why @page is no block of @order that may be freed, in words, when page_may_be_freed() or what precedes it said no. */
@@ -285,7 +289,7 @@ void warn_alloc(gfp_t gfp, const nodemask_t *nodemask, unsigned int order);
 /* reporting.c: memory of free blocks goes back to the system. */
 /* Isolated blocks return to their lists, for a forked child. Under zone->lock. */
 void reporting_restore(struct zone *zone);
-/* A whole free pageblock with memory of its own has come to be: it will go back after a while. No lock held. */
+/* A whole free pageblock has come to be: its memory goes back after a while. No lock of KMM_RANK_CPU or above is held. */
 void reporting_notify(struct zone *zone);
 
 #endif /* KMM_BUDDY_BUDDY_INTERNAL_H */

@@ -29,7 +29,7 @@ static struct page *page_of(struct cds_list_head *link)
 	return cds_list_entry(link, struct page, lru);
 }
 
-/* Pairs with the RELEASE in pcp_start(): the lists are made before anybody finds them. */
+/* Pairs with the RELEASE in pcp_reserve(): the lists are made before anybody finds them. */
 static struct per_cpu_pages *pcp_of(const struct zone *zone, unsigned int cpu)
 {
 	struct per_cpu_pages *pageset = smp_load_acquire(&zone->pageset);
@@ -51,6 +51,11 @@ static struct per_cpu_pages *pcp_trylock(const struct zone *zone)
 	return pcp && kmm_spin_trylock(&pcp->lock) ? pcp : NULL;
 }
 
+static bool is_below_high(const struct zone *zone)
+{
+	return !zone_watermark_ok(zone, 0, wmark_pages(zone, WMARK_HIGH), zone->idx, 0);
+}
+
 /* Gives a list of pages with PG_pcp back to their zone. */
 static void free_list_to_zone(struct zone *zone, struct cds_list_head *list)
 {
@@ -69,8 +74,7 @@ static void free_list_to_zone(struct zone *zone, struct cds_list_head *list)
 		whole |= zone_free_block_locked(zone, page, order, reported) >= pageblock_order;
 	} while (!cds_list_empty(list));
 	kmm_unlock(&zone->lock);
-	if (zone_flag_test(zone, ZONE_BELOW_HIGH) &&
-	    zone_watermark_ok(zone, 0, wmark_pages(zone, WMARK_HIGH), ZONE_NORMAL, 0))
+	if (zone_flag_test(zone, ZONE_BELOW_HIGH) && !is_below_high(zone))
 		zone_flag_clear(zone, ZONE_BELOW_HIGH);
 	if (whole)
 		reporting_notify(zone);
@@ -104,10 +108,30 @@ static int refill_size(struct per_cpu_pages *pcp, const struct zone *zone, unsig
 	return batch;
 }
 
+/* So small are lists that nobody looks after, all CPUs together: 16 MiB. Beyond it they are worth a thread. */
+#define PCP_NEGLIGIBLE (4 * (int)pageblock_nr_pages)
+
+static int first_sweep_at(const struct per_cpu_pages *pcp)
+{
+	return max_of(PCP_NEGLIGIBLE / (int)kmm_nr_cpu_ids, 4 * pcp->batch);
+}
+
+/* Have the lists grown so much that a sweep should come? A second time they are asked at twice as much, for there may be no
+ * thread that could. */
+static bool wants_sweep(struct per_cpu_pages *pcp)
+{
+	kmm_spin_assert_held(&pcp->lock);
+	if (likely(pcp->count < pcp->sweep_at))
+		return false;
+	pcp->sweep_at = min_of(pcp->count, INT_MAX / 2) * 2;
+	return true;
+}
+
 /* Lists that were filled by a thread that is on another CPU now are as good as any. */
 static void put_list(struct zone *zone, struct cds_list_head *list, unsigned int index, int nr_pages)
 {
 	struct per_cpu_pages *pcp;
+	bool wake;
 
 	if (!nr_pages)
 		return;
@@ -119,7 +143,10 @@ static void put_list(struct zone *zone, struct cds_list_head *list, unsigned int
 	}
 	cds_list_splice(list, &pcp->lists[index]);
 	WRITE_ONCE(pcp->count, pcp->count + nr_pages);
+	wake = wants_sweep(pcp);
 	kmm_spin_unlock(&pcp->lock);
+	if (unlikely(wake))
+		sweep_notify();
 }
 
 /* One block for the caller, by the whole search; more for the lists only where no other type suffers for it. */
@@ -147,16 +174,18 @@ static struct page *refill(struct zone *zone, unsigned int order, enum migratety
 		zone_account(zone, type, -((long)nr << order));
 	}
 	kmm_unlock(&zone->lock);
+	if (!zone_flag_test(zone, ZONE_BELOW_HIGH) && is_below_high(zone))
+		zone_flag_set(zone, ZONE_BELOW_HIGH);
 	put_list(zone, &list, pcp_index(order, type), nr << order);
 	return page;
 }
 
 /* What was taken since the last fold counts against the zone's share. */
-static void fold_batch(struct zone *zone, int used)
+static void fold_batch(struct zone *zone, unsigned int used)
 {
 	if (!used)
 		return;
-	mod_zone_page_state(zone, NR_ALLOC_BATCH, -(long)used);
+	mod_zone_page_state(zone, NR_ALLOC_BATCH, -(long)min_of(used, BATCH_USED_MAX));
 	if (READ_ONCE(zone->vm_stat[NR_ALLOC_BATCH]) <= 0)
 		zone_flag_set(zone, ZONE_FAIR_DEPLETED);
 }
@@ -167,7 +196,8 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype t
 	struct per_cpu_pages *pcp = pcp_trylock(zone);
 	struct cds_list_head *list;
 	struct page *page;
-	int nr_blocks, used;
+	unsigned int used;
+	int nr_blocks;
 
 	if (unlikely(!pcp))
 		return NULL;
@@ -183,12 +213,11 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype t
 	}
 	pcp->free_count >>= 1;
 	nr_blocks = refill_size(pcp, zone, order);
-	used = pcp->batch_used + (gfp & __GFP_THISNODE ? 0 : 1 << order);
-	pcp->batch_used = 0;
+	used = pcp->batch_used;
+	WRITE_ONCE(pcp->batch_used, 0U);
 	kmm_spin_unlock(&pcp->lock);
 	page = refill(zone, order, type, alloc_flags, nr_blocks, reported);
-	if (likely(page))
-		fold_batch(zone, used);
+	fold_batch(zone, used + (page && !(gfp & __GFP_THISNODE) ? 1U << order : 0));
 	return page;
 }
 
@@ -274,6 +303,7 @@ void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum mig
 	struct per_cpu_pages *pcp = pcp_trylock(zone);
 	struct cds_list_head *list;
 	CDS_LIST_HEAD(out);
+	bool wake;
 
 	/* What would not stay anyway does not come in. */
 	if (unlikely(!pcp || (order == pageblock_order && pcp->high < 1 << order))) {
@@ -292,8 +322,11 @@ void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum mig
 	pcp_note_free(pcp, 1 << order);
 	if (unlikely(pcp->count >= pcp->high))
 		detach(pcp, flush_size(pcp, zone), &out);
+	wake = wants_sweep(pcp);
 	kmm_spin_unlock(&pcp->lock);
 	free_list_to_zone(zone, &out);
+	if (unlikely(wake))
+		sweep_notify();
 }
 
 unsigned long drain_pages_zone(struct zone *zone, unsigned int cpu)
@@ -354,6 +387,15 @@ unsigned long zone_nr_pcp(const struct zone *zone)
 	return nr;
 }
 
+/* An eighth less, but within what one call may give back of what is there. */
+static int decayed_high(const struct per_cpu_pages *pcp)
+{
+	const int less = pcp->high - max_of(pcp->high >> 3, 1);
+	const int slow = min_of(pcp->count - (pcp->batch << PCP_BATCH_SCALE_MAX), pcp->high);
+
+	return max_of(max_of(less, slow), pcp->high_min);
+}
+
 bool decay_pcp_high(struct zone *zone, unsigned int cpu)
 {
 	struct per_cpu_pages *pcp = pcp_of(zone, cpu);
@@ -367,14 +409,17 @@ bool decay_pcp_high(struct zone *zone, unsigned int cpu)
 	events = pcp->nr_alloc + pcp->nr_freed;
 	idle = events == pcp->events_seen;
 	pcp->events_seen = events;
-	pcp->high = max_of(max_of(pcp->count - (pcp->batch << PCP_BATCH_SCALE_MAX), pcp->high - (pcp->high >> 3)),
-			   pcp->high_min);
+	if (pcp->high > pcp->high_min)
+		pcp->high = decayed_high(pcp);
 	/* Nothing happened since the last time: the CPU, or this zone, is not in use. */
 	if (idle)
 		detach(pcp, pcp->count, &out);
 	else if (pcp->count > pcp->high)
 		detach(pcp, pcp->count - pcp->high, &out);
 	more = pcp->count || pcp->high > pcp->high_min;
+	/* There is a thread now, so it comes for less the next time. */
+	if (!more)
+		pcp->sweep_at = 4 * pcp->batch;
 	kmm_spin_unlock(&pcp->lock);
 	free_list_to_zone(zone, &out);
 	return more;
@@ -388,6 +433,7 @@ static void pcp_init(struct per_cpu_pages *pcp)
 		CDS_INIT_LIST_HEAD(&pcp->lists[i]);
 	pcp->batch = 1;
 	pcp->high = pcp->high_min = pcp->high_max = 0;
+	pcp->sweep_at = INT_MAX;
 }
 
 int pcp_reserve(void)
@@ -439,6 +485,7 @@ void setup_zone_pageset(struct zone *zone)
 		pcp->high_min = (int)high_min;
 		pcp->high_max = (int)high_max;
 		WRITE_ONCE(pcp->high, (int)high_min);
+		pcp->sweep_at = first_sweep_at(pcp);
 		kmm_spin_unlock(&pcp->lock);
 	}
 }
@@ -464,8 +511,11 @@ void pcp_fork_unlock_all(void)
 		kmm_spin_unlock(&pcp->lock);
 }
 
+/* The child has no thread that would sweep, and should not make one for what it inherited. */
 void pcp_fork_reset(void)
 {
-	for_each_pcp(pcp)
+	for_each_pcp(pcp) {
 		kmm_spin_reset(&pcp->lock);
+		pcp->sweep_at = pcp->count + first_sweep_at(pcp);
+	}
 }

@@ -14,7 +14,7 @@
 #include "arena/memblock.h"
 #include "base/boot.h"
 #include "base/fork.h"
-#include "buddy/buddy_internal.h"
+#include "buddy/prep_hooks.h"
 
 #define DEFAULT_OPTIONS                                                                                     \
 	{                                                                                                   \
@@ -25,6 +25,7 @@
 struct buddy_options buddy_options = DEFAULT_OPTIONS;
 bool buddy_fair_zones;
 unsigned int buddy_special = SPECIAL_COLD;
+gfp_t buddy_ungrouped;
 
 static bool reserved; /* nodes, zones and per-CPU parts are there */
 static bool started;  /* RELEASE when set: pairs with buddy_is_started() */
@@ -84,6 +85,11 @@ const struct kmm_param buddy_params[] = {
 	  .min = 0,
 	  .max = MAX_ORDER / 2 },
 	{ .name = "check_pages", .set = kmm_param_set_bool, .target = &buddy_options.check_pages },
+	{ .name = "init_on_alloc", .set = kmm_param_set_bool, .target = &buddy_options.init_on_alloc },
+	{ .name = "init_on_free", .set = kmm_param_set_bool, .target = &buddy_options.init_on_free },
+	{ .name = "page_poison", .set = kmm_param_set_bool, .target = &buddy_options.page_poison },
+	{ .name = "debug_pagealloc", .set = kmm_param_set_bool, .target = &buddy_options.debug_pagealloc },
+	{ .name = "page_mobility", .set = kmm_param_set_bool, .target = &buddy_options.mobility },
 	{ .name = NULL },
 };
 
@@ -157,7 +163,7 @@ static bool has_fair_zones(void)
 /* Opens the fast paths, where this world allows them. */
 static void set_special(void)
 {
-	unsigned int special = 0;
+	unsigned int special = READ_ONCE(buddy_special) & SPECIAL_INJECT;
 
 	for_each_populated_zone(zone) {
 		if (zone != &kmm_nodes[0].node_zones[ZONE_NORMAL])
@@ -186,6 +192,7 @@ int buddy_reserve(void)
 int buddy_start(void)
 {
 	unsigned long reserved_end;
+	int err;
 
 	if (!kmm_arena.nr_online)
 		return -ENOMEM;
@@ -194,6 +201,10 @@ int buddy_start(void)
 		nodes_setup();
 	reserved = true;
 	reserved_end = memblock_free_all();
+	err = init_mem_debugging_and_hardening();
+	if (err)
+		return err;
+	buddy_ungrouped = buddy_options.mobility ? 0 : __GFP_MOVABLE;
 	for_each_zone(zone)
 		zone_start(zone, reserved_end);
 	setup_watermarks();
@@ -218,6 +229,7 @@ void buddy_stop(void)
 	smp_store_release(&buddy_special, SPECIAL_COLD);
 	smp_store_release(&started, false);
 	reserved = false;
+	prep_hooks_stop();
 	vmstat_stop();
 	/* Empty zonelists lead every request to the slow path, which turns it away. */
 	memset(kmm_nodes, 0, sizeof(kmm_nodes));

@@ -48,6 +48,9 @@ struct free_area {
 #define NR_PCP_LISTS (MIGRATE_PCPTYPES * NR_PCP_ORDERS)
 /* The batch that moves at a time is doubled at most this often. */
 #define PCP_BATCH_SCALE_MAX 5
+/* Lists that serve requests without ever being refilled count without end; more than this is no more. Far above any share, and
+ * a sum over all CPUs fits in a long. */
+#define BATCH_USED_MAX (1u << 22)
 
 /* Free pages that one CPU keeps of one zone. */
 struct per_cpu_pages {
@@ -58,7 +61,7 @@ struct per_cpu_pages {
 	int batch;                                /* pages that are fetched or given back at a time */
 	int free_count;                           /* pages freed in a row without an allocation */
 	int alloc_factor;                         /* refills in a row double the batch: log2 */
-	int batch_used;                           /* pages allocated since the last fold, for NR_ALLOC_BATCH */
+	unsigned int batch_used;                  /* pages allocated since the last fold, for NR_ALLOC_BATCH */
 	unsigned long events_seen;                /* nr_alloc + nr_freed when the lists were last looked after */
 	unsigned long nr_alloc, nr_freed;         /* pages, ever: the events PGALLOC and PGFREE */
 	struct cds_list_head lists[NR_PCP_LISTS]; /* by pcp_index(); the head is hot, the tail cold */

@@ -48,7 +48,7 @@ static inline void pcp_note_alloc(struct per_cpu_pages *pcp, int nr_pages, gfp_t
 {
 	WRITE_ONCE(pcp->nr_alloc, pcp->nr_alloc + (unsigned long)nr_pages);
 	if (!(gfp & __GFP_THISNODE))
-		pcp->batch_used += nr_pages;
+		WRITE_ONCE(pcp->batch_used, pcp->batch_used + (unsigned int)nr_pages);
 	pcp->free_count >>= 1;
 }
 

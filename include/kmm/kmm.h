@@ -4,11 +4,13 @@
 #ifndef KMM_KMM_H
 #define KMM_KMM_H
 
+#include <kmm/folio.h>
 #include <kmm/gfp.h>
 #include <kmm/init.h>
 #include <kmm/memalloc.h>
 #include <kmm/mm.h>
 #include <kmm/numa.h>
+#include <kmm/page_ref.h>
 #include <kmm/percpu.h>
 #include <kmm/slab.h>
 #include <kmm/stats.h>

@@ -60,9 +60,11 @@ KMM_API KMM_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned int order);
  * __free_pages - give back what alloc_pages() returned.
  * @page:  its first page.      @order: the order it was allocated with.
  *
- * Drops one reference; the pages are free when the last is gone. A page that is not in use, a page inside a larger
- * allocation, a page of a slab, another order than that of the allocation: reported ("BUG: Bad page state") and
- * refused, with nothing changed. A page whose state its owner has damaged is reported and never handed out again.
+ * Drops one reference; the pages are free when the last is gone. Where others hold references on the first page of a block
+ * that is not compound, that page stays until they let go, as a page of order 0, and the others are free at once.
+ * A page that is not in use, a page inside a larger allocation, a page of a slab, another order than that of the allocation:
+ * reported ("BUG: Bad page state") and refused, with nothing changed. A page whose state its owner has damaged is reported
+ * and never handed out again.
  *
  * Context: any thread, not a signal handler; not from a constructor or report callback. After kmm_exit() it does nothing.
  * Source:  __free_pages(), mm/page_alloc.c, Linux 6.1. Differs: the order is checked.
@@ -117,6 +119,19 @@ KMM_API void free_pages(unsigned long addr, unsigned int order);
 
 /** free_page - free_pages() of order 0. */
 #define free_page(addr) free_pages((addr), 0)
+
+/**
+ * split_page - a block becomes pages of order 0, each with a reference of its own.
+ * @page:  the first page of a block that is not compound, owned by the caller.      @order: the order it was allocated with.
+ *
+ * From then on each page is freed by itself. References that others hold on the first page stay there. A compound page, a
+ * block that was split before, a free page, another order: reported ("BUG: Bad page state") and refused, with nothing
+ * changed.
+ *
+ * Context: any thread, any lock.
+ * Source:  split_page(), mm/page_alloc.c, Linux 6.1.
+ */
+KMM_API void split_page(struct page *page, unsigned int order);
 
 /**
  * page_address - where the memory of a page is.

@@ -36,6 +36,7 @@ enum page_flag {
 	PG_bad,           /* found in a wrong state, never handed out again */
 	PG_pcp,           /* first page of a free block on a list of one CPU (buddy/pcp.c) */
 	PG_peeked,        /* was a slab: a lock-free reader may still look at its memory. Kept while the page is free */
+	PG_frozen,        /* handed out, but without references: who dropped the last one has it (buddy/refcount.c) */
 	NR_PAGEFLAGS,
 };
 

@@ -8,9 +8,11 @@
  *             Linux 4.9. Differs: the order is checked, too.
  */
 #include "base/boot.h"
+#include "base/race.h"
 #include "base/report.h"
 #include "buddy/pcp_fast.h"
 #include "buddy/prep_fast.h"
+#include "buddy/split.h"
 
 unsigned int zone_free_block_locked(struct zone *zone, struct page *page, unsigned int order, bool reported)
 {
@@ -55,6 +57,36 @@ static noinline void refuse_free(const struct page *page, unsigned int order)
 		bad_page(page, page_free_refused(page, order));
 }
 
+/*
+ * Others hold the first page of a block that is not compound, and they hold no more than that page: it stays, as a page of its
+ * own, and the rest is free now. The order leaves the flags before the reference is dropped, so that whoever drops the last
+ * one frees a single page; and by a compare-and-swap (RELEASE; pairs with the ACQUIRE in page_ref_drop()), so that of two
+ * frees of the block one is refused. Where somebody takes a reference too late to be seen here, the block stays whole
+ * until that one is dropped.
+ */
+static noinline void free_shared_block(struct page *page, unsigned int order)
+{
+	unsigned long flags = READ_ONCE(page->flags);
+	enum page_ref_result ref;
+
+	do {
+		if (unlikely((flags & PAGE_ORDER_MASK) != (unsigned long)order << PAGE_ORDER_SHIFT)) {
+			refuse_free(page, order);
+			return;
+		}
+	} while (!atomic_cmpxchg_acq_rel(&page->flags, &flags, flags & ~PAGE_ORDER_MASK));
+	KMM_RACE_POINT("buddy:free_shared_block");
+	ref = page_ref_put(page);
+	if (ref == PAGE_REF_LAST) { /* they have let go meanwhile */
+		if (likely(prep_free_block(page, order)))
+			free_frozen_block(page, order, false);
+		return;
+	}
+	if (unlikely(ref == PAGE_REF_NONE))
+		refuse_free(page, 0);
+	free_block_rest(page, order, 1);
+}
+
 static force_inline void free_pages_common(struct page *page, unsigned int order, bool cold)
 {
 	enum page_ref_result ref;
@@ -63,6 +95,10 @@ static force_inline void free_pages_common(struct page *page, unsigned int order
 		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
 	if (unlikely(order >= MAX_ORDER || !page_exists(page) || !page_may_be_freed(page, order))) {
 		refuse_free(page, order);
+		return;
+	}
+	if (unlikely(order && page_count(page) > 1 && !page_flag_test(page, PG_head))) {
+		free_shared_block(page, order);
 		return;
 	}
 	ref = page_ref_put(page);

@@ -148,7 +148,8 @@ static unsigned int check_block(unsigned long pfn, struct census *census, struct
 		census->bad++;
 	} else {
 		order = min_of(page_alloc_order(page), MAX_ORDER - 1u);
-		if (page_count(page) < 1 || PageTail(page) || (pfn & ((1UL << order) - 1)))
+		if ((page_count(page) < 1) != page_flag_test(page, PG_frozen) || PageTail(page) ||
+		    (pfn & ((1UL << order) - 1)))
 			fail(failure, "B6: pfn %#lx is neither free nor in use: refcount %d, flags %#lx", pfn,
 			     page_count(page), page->flags);
 		else

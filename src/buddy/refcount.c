@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ * refcount.c - who holds a page, as its users count it.
+ *
+ * Owns:       the refusal of references that cannot be.
+ * Locks:      none; the release of the last reference takes those of a free.
+ * Lock-free:  see refcount.h. PG_frozen is set by who dropped the last reference, and taken off by one compare-and-swap, so
+ *             that a frozen page is freed or used again once.
+ * Source:     get_page(), put_page(), try_get_page(), include/linux/mm.h, mm/gup.c; include/linux/page_ref.h; __folio_put(),
+ *             mm/swap.c, Linux 6.1.
+ */
+#include "buddy/refcount.h"
+
+#include <kmm/folio.h>
+#include <kmm/page_ref.h>
+
+#include "base/boot.h"
+#include "base/report.h"
+
+/* After the end nothing is reported: the array reads as zeros by then. */
+static noinline void refuse(const struct page *page, const char *reason)
+{
+	if (kmm_boot_state() == KMM_DEAD)
+		return;
+	bad_page(page, page_exists(page) ? reason : "no page of the arena");
+}
+
+noinline void page_ref_refuse_drop(const struct page *page, int nr)
+{
+	const int count = page_exists(page) ? page_count(page) : 0;
+
+	if (count <= 0)
+		refuse(page, "VM_BUG_ON_PAGE(page_ref_count(page) == 0)");
+	else if (count != nr)
+		refuse(page, "VM_BUG_ON_PAGE(page_ref_count(page) < nr)");
+	else
+		refuse(page, page_free_refused(page, page_alloc_order(page)));
+}
+
+void free_unreferenced_block(struct page *page)
+{
+	const unsigned int order = page_alloc_order(page);
+
+	if (likely(prep_free_block(page, order)))
+		free_frozen_block(page, order, false);
+}
+
+void page_ref_drop_and_free(struct page *page, int nr)
+{
+	enum page_ref_result ref = PAGE_REF_NONE;
+
+	if (KMM_CONFIG_CHECK)
+		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
+	if (likely(page_exists(page)))
+		ref = page_ref_drop(page, nr);
+	if (ref == PAGE_REF_LAST)
+		free_unreferenced_block(page);
+	else if (unlikely(ref == PAGE_REF_NONE))
+		page_ref_refuse_drop(page, nr);
+}
+
+/* The head is asked for only where there is a page to ask. */
+static struct page *head_of(struct page *page)
+{
+	return likely(page_exists(page)) ? page_head(page) : page;
+}
+
+static void add_refs(struct page *page, int nr)
+{
+	if (unlikely(!page_exists(page) || !page_ref_get(page, nr)))
+		refuse(page, "VM_BUG_ON_PAGE(page_ref_zero_or_close_to_overflow(page))");
+}
+
+void get_page(struct page *page)
+{
+	add_refs(head_of(page), 1);
+}
+
+void put_page(struct page *page)
+{
+	page_ref_drop_and_free(head_of(page), 1);
+}
+
+bool try_get_page(struct page *page)
+{
+	struct page *head = head_of(page);
+	const bool got = page_exists(head) && page_ref_get(head, 1);
+
+	KMM_WARN_ONCE(!got && kmm_boot_state() != KMM_DEAD, "page %p has no references", (const void *)page);
+	return got;
+}
+
+bool get_page_unless_zero(struct page *page)
+{
+	return page_exists(page) && page_ref_get(page, 1);
+}
+
+bool page_ref_sub_and_test(struct page *page, int nr)
+{
+	enum page_ref_result ref = PAGE_REF_NONE;
+
+	if (likely(page_exists(page)))
+		ref = page_ref_drop(page, nr);
+	if (unlikely(ref == PAGE_REF_NONE))
+		page_ref_refuse_drop(page, nr);
+	if (ref != PAGE_REF_LAST)
+		return false;
+	WRITE_ONCE(page->flags, page->flags | 1UL << PG_frozen); /* nobody else has it */
+	return true;
+}
+
+bool page_ref_dec_and_test(struct page *page)
+{
+	return page_ref_sub_and_test(page, 1);
+}
+
+bool put_page_testzero(struct page *page)
+{
+	return page_ref_sub_and_test(page, 1);
+}
+
+int page_ref_count(const struct page *page)
+{
+	return page_count(page);
+}
+
+void page_ref_inc(struct page *page)
+{
+	add_refs(page, 1);
+}
+
+void page_ref_add(struct page *page, int nr)
+{
+	add_refs(page, nr);
+}
+
+/* Takes PG_frozen off; false: the page does not have it. ACQUIRE and RELEASE: of two that try, only one goes on, and it sees
+ * what the one who froze the page wrote. No ABA: a page that is frozen again belongs to who froze it. */
+static bool thaw(struct page *page)
+{
+	unsigned long flags;
+
+	if (unlikely(!page_exists(page)))
+		return false;
+	flags = READ_ONCE(page->flags);
+	do {
+		if (unlikely(!(flags & 1UL << PG_frozen)))
+			return false;
+	} while (!atomic_cmpxchg_acq_rel(&page->flags, &flags, flags & ~(1UL << PG_frozen)));
+	return true;
+}
+
+void set_page_count(struct page *page, int count)
+{
+	if (likely(count > 0 && thaw(page)))
+		smp_store_release(&page->refcount, count); /* pairs with page_ref_get() */
+	else
+		refuse(page, "VM_BUG_ON_PAGE(page_ref_count(page))");
+}
+
+void __folio_put(struct folio *folio)
+{
+	struct page *page = (struct page *)(void *)folio;
+
+	if (KMM_CONFIG_CHECK)
+		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
+	if (likely(thaw(page)))
+		free_unreferenced_block(page);
+	else
+		refuse(page, "VM_BUG_ON_PAGE(page_ref_count(page))");
+}

@@ -134,6 +134,40 @@ KMM_API void free_pages(unsigned long addr, unsigned int order);
 KMM_API void split_page(struct page *page, unsigned int order);
 
 /**
+ * alloc_pages_exact - as many contiguous pages as hold @size bytes, and no more.
+ * @size:  bytes, up to those of order MAX_ORDER - 1.      @gfp: as for alloc_pages(), without __GFP_COMP, which is reported
+ *         once and ignored.
+ *
+ * A block of the next power of 2 is taken, and what is too much of it given back at once. The pages may also be freed one by
+ * one: each has a reference of its own.
+ *
+ * Context: as alloc_pages().
+ * Return:  the address of the first byte, aligned as the block was, owned by the caller until free_pages_exact(); NULL when
+ *          memory ran out or @size is 0 or too large.
+ * Source:  alloc_pages_exact(), mm/page_alloc.c, Linux 6.1.
+ */
+KMM_API KMM_MUST_CHECK void *alloc_pages_exact(size_t size, gfp_t gfp);
+
+/**
+ * alloc_pages_exact_nid - alloc_pages_exact() from a node, or from the nodes nearest to it.
+ * @nid:   a node, or NUMA_NO_NODE for the caller's.      @size: bytes.      @gfp: as for alloc_pages_exact().
+ *
+ * Context: as alloc_pages().
+ * Return:  as alloc_pages_exact().
+ * Source:  alloc_pages_exact_nid(), mm/page_alloc.c, Linux 6.1.
+ */
+KMM_API KMM_MUST_CHECK void *alloc_pages_exact_nid(int nid, size_t size, gfp_t gfp);
+
+/**
+ * free_pages_exact - frees what alloc_pages_exact() returned.
+ * @addr:  that address, or NULL, which is ignored.      @size: the same bytes.
+ *
+ * Context: as __free_pages(). Each page that is not in use is reported and refused.
+ * Source:  free_pages_exact(), mm/page_alloc.c, Linux 6.1.
+ */
+KMM_API void free_pages_exact(void *addr, size_t size);
+
+/**
  * page_address - where the memory of a page is.
  * @page:  a page of the arena.
  *

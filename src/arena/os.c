@@ -174,6 +174,11 @@ int os_commit(void *addr, size_t size)
 	return protect_memory(addr, size, PROT_READ | PROT_WRITE);
 }
 
+int os_protect(void *addr, size_t size)
+{
+	return protect_memory(addr, size, PROT_NONE);
+}
+
 int os_decommit(void *addr, size_t size)
 {
 	const int saved = errno;

@@ -23,6 +23,7 @@ void *os_reserve(size_t size, size_t align);
 int os_release(void *addr, size_t size);
 int os_make_readable(void *addr, size_t size);        /* reads as zeros, no memory: 0 or -ENOMEM */
 int os_commit(void *addr, size_t size);               /* readable, writable, zero: 0 or -ENOMEM */
+int os_protect(void *addr, size_t size);              /* no access, but the memory stays: 0 or -ENOMEM */
 int os_decommit(void *addr, size_t size);             /* no memory, no access */
 int os_give_back(void *addr, size_t size);            /* no memory, reads as zeros */
 int os_advise_huge(void *addr, size_t size, bool on); /* a hint: -EINVAL where the system has no huge pages */

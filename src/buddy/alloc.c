@@ -44,7 +44,7 @@ static noinline bool injection_strikes(void)
 
 unsigned int gfp_cma_flag(gfp_t gfp)
 {
-	return gfp_migratetype(gfp) == MIGRATE_MOVABLE && !(kmm_task_flags & PF_MEMALLOC_PIN) ? ALLOC_CMA : 0;
+	return (gfp & __GFP_MOVABLE) && !(kmm_task_flags & PF_MEMALLOC_PIN) ? ALLOC_CMA : 0;
 }
 
 void prepare_alloc_context(gfp_t gfp, unsigned int nid, const nodemask_t *nodemask, struct alloc_context *ac)
@@ -62,9 +62,14 @@ static struct page *take_from_zone(struct zone *zone, unsigned int order, gfp_t 
 	struct page *page;
 	bool zeroed = false;
 
-	do {
+	for (;;) {
 		page = rmqueue(ac, zone, order, gfp, alloc_flags, &zeroed);
-	} while (page && unlikely(!prep_new_block(page, order, gfp, zeroed)));
+		if (!page || likely(prep_new_block(page, order, gfp, zeroed)))
+			break;
+		/* Out of memory of the system's: the block is back where it was. */
+		if (!page_flag_test(page, PG_bad))
+			return NULL;
+	}
 	if (unlikely(page && order && (alloc_flags & ALLOC_HARDER)))
 		reserve_highatomic_pageblock(zone, page);
 	return page;
@@ -176,7 +181,13 @@ struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int 
 	return page;
 }
 
-struct page *alloc_pages_common(gfp_t gfp, unsigned int order, unsigned int nid, const nodemask_t *nodemask)
+/* Not there yet, or not there any more. In the second case there is nothing to say. */
+static noinline bool start_cold(void)
+{
+	return kmm_boot_ensure() && buddy_is_started();
+}
+
+struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask)
 {
 	unsigned int alloc_flags = WMARK_LOW | ALLOC_CPUSET;
 	struct alloc_context ac;
@@ -191,13 +202,22 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, unsigned int nid,
 	}
 	if (unlikely(READ_ONCE(injected.left)) && injection_strikes())
 		return NULL;
+	/* ACQUIRE: pairs with set_special(). Before that, another thread may be laying out the nodes. */
+	if (unlikely(smp_load_acquire(&buddy_special) & SPECIAL_COLD) && !start_cold())
+		return NULL;
+	if (nid == NUMA_NO_NODE)
+		nid = many_nodes() ? (int)cpu_to_node(raw_cpu_id()) : 0;
+	if (unlikely((unsigned int)nid >= nr_online_nodes)) {
+		KMM_WARN(!(gfp & __GFP_NOWARN), "there is no node %d", nid);
+		return NULL;
+	}
 	gfp = current_gfp_context(gfp);
-	prepare_alloc_context(gfp, nid, nodemask, &ac);
+	prepare_alloc_context(gfp, (unsigned int)nid, nodemask, &ac);
 	alloc_flags |= gfp_cma_flag(gfp);
 	if (unlikely(buddy_fair_zones) && !(gfp & __GFP_THISNODE))
 		alloc_flags |= ALLOC_FAIR;
 	page = get_page_from_freelist(gfp, order, alloc_flags, &ac);
-	return likely(page) ? page : alloc_pages_slowpath(gfp, order, nid, nodemask);
+	return likely(page) ? page : alloc_pages_slowpath(gfp, order, (unsigned int)nid, nodemask);
 }
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
@@ -211,20 +231,12 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 		if (likely(page && prep_new_block_fast(page, order, gfp, zeroed)))
 			return page;
 	}
-	return alloc_pages_common(gfp, order, (unsigned int)numa_node_id(), NULL);
+	return alloc_pages_common(gfp, order, NUMA_NO_NODE, NULL);
 }
 
 struct page *__alloc_pages(gfp_t gfp, unsigned int order, int preferred_nid, const nodemask_t *nodemask)
 {
-	if (preferred_nid == NUMA_NO_NODE)
-		preferred_nid = numa_node_id();
-	/* Before the start only node 0 is known. */
-	if (unlikely(preferred_nid < 0 ||
-		     (preferred_nid && (!kmm_boot_ensure() || preferred_nid >= num_online_nodes())))) {
-		KMM_WARN(!(gfp & __GFP_NOWARN), "there is no node %d", preferred_nid);
-		return NULL;
-	}
-	return alloc_pages_common(gfp, order, (unsigned int)preferred_nid, nodemask);
+	return alloc_pages_common(gfp, order, preferred_nid, nodemask);
 }
 
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)

@@ -40,6 +40,8 @@ unsigned long buddy_nr_offline(void);
 
 /* @page's slab came or went: the node's counter NR_SLAB_UNRECLAIMABLE. */
 void buddy_mod_nr_slab(const struct page *page, long nr_pages);
+/* @page becomes a slab, whose memory lock-free readers may look at even after it was freed: it stays accessible. */
+void buddy_note_slab(const struct page *page, unsigned int order);
 
 /* Makes alloc_pages() fail: the @n-th call from now (1 = the next), and every later one too when @forever. 0 turns it
  * off. For tests. */

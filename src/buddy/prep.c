@@ -8,11 +8,17 @@
  * Invariants: a block handed out has one reference and its order on its first page, none on the others; private is 0,
  *             mapcount -1 everywhere. With __GFP_COMP the first page has PG_head, every other one points to it, and the
  *             second one knows the order.
- * Source:     prep_new_page(), check_new_page(), free_pages_prepare(), prep_compound_page(), mm/page_alloc.c, Linux 6.1.
+ *             What options do to its memory (prep_hooks.h) is done between these checks and its owner.
+ * Source:     prep_new_page(), check_new_page(), free_pages_prepare(), prep_compound_page(),
+ *             init_mem_debugging_and_hardening(), mm/page_alloc.c, Linux 6.1.
  */
+#include <errno.h>
 #include <string.h>
 
-#include "buddy/buddy_internal.h"
+#include "base/report.h"
+#include "buddy/prep_hooks.h"
+
+unsigned int buddy_prep_hooks;
 
 /* What is wrong with a page that should be unused, in the kernel's words; NULL when nothing is. */
 static const char *unused_page_reason(const struct page *page, unsigned long flags)
@@ -78,6 +84,49 @@ static const struct page *first_used(const struct page *page, unsigned int order
 	return NULL;
 }
 
+/* The memory of a block on its way out. *@zeroed: is it known to be zero? */
+static noinline bool run_new_hooks(struct page *page, unsigned int order, gfp_t *gfp, bool *zeroed)
+{
+	const unsigned int hooks = buddy_prep_hooks;
+	const struct page *bad;
+
+	if ((hooks & PREP_PROTECT) && !debug_pagealloc_map_pages(page, 1UL << order)) {
+		zone_free_block(page_zone(page), page, order);
+		return false;
+	}
+	if (hooks & PREP_POISON) {
+		bad = unpoison_pages(page, order);
+		if (bad)
+			return refuse_block(page, order, bad, "pagealloc: corrupted page details");
+	}
+	if (hooks & PREP_INIT_ON_ALLOC)
+		*gfp |= __GFP_ZERO;
+	if (hooks & PREP_INIT_ON_FREE)
+		*zeroed = true;
+	return true;
+}
+
+/* And on its way in. */
+static noinline void run_free_hooks(const struct page *page, unsigned int order)
+{
+	const unsigned int hooks = buddy_prep_hooks;
+
+	if (hooks & PREP_INIT_ON_FREE)
+		memset(arena_page_address(page), 0, PAGE_SIZE << order);
+	if (hooks & PREP_POISON)
+		poison_pages(page, order);
+	if (hooks & PREP_PROTECT)
+		debug_pagealloc_unmap_pages(page, 1UL << order);
+}
+
+void prep_fresh_pages(unsigned long pfn, unsigned long nr_pages)
+{
+	if (buddy_prep_hooks & PREP_POISON)
+		poison_vanished(pfn, nr_pages);
+	if (buddy_prep_hooks & PREP_PROTECT)
+		debug_pagealloc_unmap_pages(arena_pfn_to_page(pfn), nr_pages);
+}
+
 bool prep_new_block(struct page *page, unsigned int order, gfp_t gfp, bool zeroed)
 {
 	const bool compound = order && (gfp & __GFP_COMP);
@@ -85,6 +134,8 @@ bool prep_new_block(struct page *page, unsigned int order, gfp_t gfp, bool zeroe
 
 	if (unlikely(bad))
 		return refuse_block(page, order, bad, unused_page_reason(bad, PAGE_FLAGS_CHECK_AT_PREP));
+	if (unlikely(buddy_prep_hooks) && !run_new_hooks(page, order, &gfp, &zeroed))
+		return false;
 	page->flags |= (unsigned long)order << PAGE_ORDER_SHIFT;
 	if (compound)
 		prep_compound(page, order);
@@ -148,6 +199,45 @@ bool prep_free_block(struct page *page, unsigned int order)
 		if (unlikely(bad))
 			return refuse_block(page, order, bad, reason);
 	}
+	if (unlikely(buddy_prep_hooks))
+		run_free_hooks(page, order);
 	page->flags &= 1UL << PG_peeked;
 	return true;
+}
+
+/* Poison must stay to be found, and zeros would cover it. */
+static void override_zeros(void)
+{
+	if (buddy_options.init_on_alloc)
+		kmm_report(KMM_REPORT_WARN, "mem auto-init: page_poison is on, init_on_alloc is ignored\n");
+	if (buddy_options.init_on_free)
+		kmm_report(KMM_REPORT_WARN, "mem auto-init: page_poison is on, init_on_free is ignored\n");
+	buddy_options.init_on_alloc = buddy_options.init_on_free = false;
+}
+
+int init_mem_debugging_and_hardening(void)
+{
+	unsigned int hooks = 0;
+
+	if (buddy_options.page_poison)
+		override_zeros();
+	hooks |= buddy_options.init_on_alloc ? PREP_INIT_ON_ALLOC : 0;
+	hooks |= buddy_options.init_on_free ? PREP_INIT_ON_FREE : 0;
+	hooks |= buddy_options.page_poison ? PREP_POISON : 0;
+	hooks |= buddy_options.debug_pagealloc ? PREP_PROTECT : 0;
+	if ((hooks & PREP_POISON) && page_poison_start())
+		return -ENOMEM;
+	if ((hooks & PREP_PROTECT) && debug_pagealloc_start()) {
+		page_poison_stop();
+		return -ENOMEM;
+	}
+	buddy_prep_hooks = hooks;
+	return 0;
+}
+
+void prep_hooks_stop(void)
+{
+	buddy_prep_hooks = 0;
+	debug_pagealloc_stop();
+	page_poison_stop();
 }

@@ -11,7 +11,7 @@
  */
 #include "arena/os.h"
 #include "base/race.h"
-#include "buddy/buddy_internal.h"
+#include "buddy/prep_hooks.h"
 
 /* Blocks that are off the lists at one time: enough to save locking, few enough to be missed by nobody. */
 #define REPORTING_BATCH 32
@@ -73,8 +73,14 @@ static unsigned int isolate_batch(struct zone *zone, unsigned int order, struct 
 static size_t give_back(const struct page *page, unsigned int order)
 {
 	const unsigned long pfn = arena_page_to_pfn(page);
-	const size_t bytes = arena_give_back(pfn, 1UL << order);
+	const bool poisoned = unlikely(buddy_prep_hooks & PREP_POISON);
+	size_t bytes;
 
+	if (poisoned)
+		poison_may_vanish(pfn, 1UL << order);
+	bytes = arena_give_back(pfn, 1UL << order);
+	if (poisoned && bytes == PAGE_SIZE << order)
+		poison_vanished(pfn, 1UL << order);
 	if (bytes && order == MAX_ORDER - 1 && !buddy_options.debug_pagealloc)
 		arena_give_back_map(pfn, 1UL << order);
 	return bytes;

@@ -7,11 +7,13 @@
  * Source:     memblock_free_all(), mm/memblock.c; online_pages(), mm/memory_hotplug.c, Linux 6.1.
  */
 #include "base/report.h"
-#include "buddy/buddy_internal.h"
+#include "buddy/prep_hooks.h"
 
 void zone_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool reported)
 {
 	kmm_assert_held(&zone->lock);
+	if (unlikely(buddy_prep_hooks) && reported)
+		prep_fresh_pages(pfn, end - pfn);
 	while (pfn < end) {
 		unsigned int order = pfn ? min_of((unsigned int)__builtin_ctzl(pfn), MAX_ORDER - 1) : MAX_ORDER - 1;
 		struct page *page = arena_pfn_to_page(pfn);

@@ -13,6 +13,7 @@ static struct slab *alloc_slab_page(gfp_t flags, struct kmem_cache_order_objects
 	if (!page)
 		return NULL;
 	page_flag_set(page, PG_slab);
+	buddy_note_slab(page, oo_order(oo));
 	return page_slab(page);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * start.c - the start and the end of the library, room by room in the kernel's order. The only file above all rooms.
  *
- * Order:  options, CPUs, arena, nodes and zones, per-CPU first chunk, what SLUB needs of memblock, pages, SLUB. A step that fails undoes
- *         the steps before it, in reverse.
+ * Order:  options, CPUs, arena, nodes and zones, per-CPU first chunk, what SLUB needs of memblock, pages, SLUB, delayed
+ *         work. A step that fails undoes the steps before it, in reverse.
  * Locks:  the boot lock (boot.c) is held throughout; nothing else runs yet.
  * Source: start_kernel(), mm_init(), init/main.c, Linux 6.1.
  */
@@ -18,6 +18,7 @@
 #include "base/boot.h"
 #include "base/options.h"
 #include "base/report.h"
+#include "base/work.h"
 #include "buddy/buddy.h"
 #include "percpu/percpu.h"
 #include "slub/layout.h"
@@ -122,6 +123,8 @@ static int start_rooms(const struct kmm_config *config)
 		goto stop_slub;
 	kmem_cache_init_late();
 	buddy_start_late();
+	/* What was freed so far waits for the next free. */
+	kmm_work_start();
 	return 0;
 
 stop_slub:
@@ -167,6 +170,8 @@ static void give_back_arena(void)
 
 void kmm_stop_rooms(bool final)
 {
+	/* Nobody works on what goes away now. */
+	kmm_work_stop();
 	/* The slices before the arena: it holds the bookkeeping that tells what to give back. */
 	percpu_stop(final);
 	if (final)

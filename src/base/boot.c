@@ -21,6 +21,7 @@
 #include "base/fork.h"
 #include "base/lock.h"
 #include "base/report.h"
+#include "base/work.h"
 
 static struct kmm_lock boot_lock = KMM_LOCK_INIT(KMM_RANK_BOOT, "boot lock");
 static int state = KMM_COLD;
@@ -133,11 +134,23 @@ static void stop_locked(enum kmm_boot_state next)
 	state_set(next);
 }
 
+/* Takes the boot lock, with no delayed work running any more: one that forks waits for this lock, so whoever waits for a
+ * work must not hold it. Once the library runs nobody starts it again, so the queue stays stopped. */
+static void lock_to_stop(void)
+{
+	kmm_lock(&boot_lock);
+	if (state != KMM_RUNNING)
+		return;
+	kmm_unlock(&boot_lock);
+	kmm_work_stop();
+	kmm_lock(&boot_lock);
+}
+
 void kmm_boot_stop(void)
 {
 	if (in_transition)
 		return;
-	kmm_lock(&boot_lock);
+	lock_to_stop();
 	if (state != KMM_DEAD)
 		stop_locked(KMM_DEAD);
 	kmm_unlock(&boot_lock);
@@ -145,7 +158,7 @@ void kmm_boot_stop(void)
 
 void kmm_boot_reset_for_test(void)
 {
-	kmm_lock(&boot_lock);
+	lock_to_stop();
 	stop_locked(KMM_COLD);
 	told_failure = false;
 	cpu_id_pin(-1);

@@ -6,8 +6,9 @@
  * Rules:  fn runs with no lock held, on the worker or in kmm_work_flush(), and never twice at once for one work. It may
  *         schedule its own work again, and may free it. It must not flush its own work or call kmm_work_stop(). The child
  *         of a fork that fn makes has no worker: to return from fn there ends the thread.
- *         No function here is called with a lock of the library held, the boot lock excepted: scheduling may create the
- *         thread, which may allocate, and the others wait for a fn.
+ *         Scheduling may create the thread, which may allocate, so it is allowed under the locks under which pages may be
+ *         asked for: those of a rank below KMM_RANK_CPU. The others wait for a fn, and are called with no lock of the
+ *         library held but the boot lock, and that one only if no fn forks.
  * Source: struct delayed_work, kernel/workqueue.c, Linux 6.1.
  */
 #ifndef KMM_BASE_WORK_H
@@ -47,7 +48,7 @@ bool kmm_work_schedule_slow(struct kmm_work *work, unsigned int delay_ms);
 static inline bool kmm_work_schedule(struct kmm_work *work, unsigned int delay_ms)
 {
 	if (KMM_CONFIG_CHECK)
-		kmm_assert_none_held();
+		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_REPORT);
 	return READ_ONCE(work->pending) || kmm_work_schedule_slow(work, delay_ms);
 }
 

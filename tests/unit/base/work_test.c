@@ -568,10 +568,10 @@ static void thread_that_is_created_during_stop_ends_with_it(void **state)
 	}
 }
 
-static void work_is_scheduled_with_no_lock_held(void **state)
+static void work_is_scheduled_where_pages_may_be_asked_for(void **state)
 {
 	static struct kmm_lock zone_lock = KMM_LOCK_INIT(KMM_RANK_ZONE, "zone lock");
-	static struct kmm_lock boot_like_lock = KMM_LOCK_INIT(KMM_RANK_BOOT, "boot like lock");
+	static struct kmm_lock mutex = KMM_LOCK_INIT(KMM_RANK_PCPU_ALLOC, "mutex");
 	struct counted *c = new_counted();
 	bool bug, bug_pending;
 
@@ -582,9 +582,9 @@ static void work_is_scheduled_with_no_lock_held(void **state)
 	kmm_lock(&zone_lock);
 	bug = capture_bug_in(kmm_work_schedule(&c->work, HOUR));
 	kmm_unlock(&zone_lock);
-	kmm_lock(&boot_like_lock);
+	kmm_lock(&mutex);
 	assert_true(kmm_work_schedule(&c->work, HOUR));
-	kmm_unlock(&boot_like_lock);
+	kmm_unlock(&mutex);
 	kmm_lock(&zone_lock);
 	bug_pending = capture_bug_in(kmm_work_schedule(&c->work, HOUR));
 	kmm_unlock(&zone_lock);
@@ -717,7 +717,7 @@ int main(void)
 		work_test(worker_gets_a_larger_stack_where_the_small_one_is_refused),
 		work_test(what_is_scheduled_while_the_thread_is_created_shares_its_fate),
 		stopped_test(thread_that_is_created_during_stop_ends_with_it),
-		work_test(work_is_scheduled_with_no_lock_held),
+		work_test(work_is_scheduled_where_pages_may_be_asked_for),
 		work_test(threads_that_schedule_one_work_together_make_one_run_and_one_thread),
 		work_test(no_work_runs_twice_at_once_or_after_a_stop_whatever_threads_do),
 	};

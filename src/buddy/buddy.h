@@ -34,6 +34,11 @@ void buddy_stop(void);
 /* Hands the memory of free blocks back to the system; the blocks stay free. Returns bytes. Part of kmm_trim(). */
 size_t buddy_trim(void);
 
+/* Free pages that have no memory of the system now: never used, or given back. And pages that were given back, ever, by demand
+ * or by themselves. */
+unsigned long buddy_nr_reported(void);
+unsigned long buddy_nr_given_back(void);
+
 /* Free pages in the zones and on CPUs' lists; and pages of the limit that are not online yet. */
 unsigned long buddy_nr_free(void);
 unsigned long buddy_nr_offline(void);

@@ -58,6 +58,7 @@ struct per_cpu_pages {
 	int count;            /* pages on all lists; read RELAXED without the lock */
 	int high;             /* pages: beyond it a batch goes back to the zone; moves between the next two */
 	int high_min, high_max;
+	int sweep_at;                             /* pages: at so many the lists are to be looked after, see sweep.c */
 	int batch;                                /* pages that are fetched or given back at a time */
 	int free_count;                           /* pages freed in a row without an allocation */
 	int alloc_factor;                         /* refills in a row double the batch: log2 */
@@ -115,8 +116,8 @@ struct zone {
 	struct cds_list_head isolated;    /* free blocks whose memory is being given back, by page->lru */
 	unsigned long nr_isolated;        /* pages on it */
 	unsigned int isolations;          /* changes with every block that goes there or comes back */
-	unsigned long report_from;        /* whole free blocks with memory from which on they are reported. Read RELAXED */
-	unsigned long nr_given_back;      /* pages whose memory went back to the system, ever */
+	unsigned long report_from;        /* whole free blocks with memory that are reported; 0: default. RELAXED */
+	unsigned long nr_given_back;      /* pages whose memory went back to the system, ever. RELAXED */
 	unsigned long nr_alloc, nr_freed; /* pages past the per-CPU lists, ever: events */
 
 	/* NR_FREE_PAGES and NR_FREE_CMA_PAGES under the lock; the others atomic, by mod_zone_page_state(). */

@@ -110,7 +110,7 @@ static force_inline bool pcp_push_fast(struct page *page, unsigned int order)
 	pcp = SOLE_ZONE->pageset + raw_cpu_id();
 	if (unlikely(!kmm_spin_trylock(&pcp->lock)))
 		return false;
-	if (unlikely(pcp->count + (1 << order) >= pcp->high)) {
+	if (unlikely(pcp->count + (1 << order) >= min_of(pcp->high, pcp->sweep_at))) {
 		kmm_spin_unlock(&pcp->lock);
 		return false;
 	}

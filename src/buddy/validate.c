@@ -39,8 +39,6 @@ static void check_lists(const struct zone *zone, unsigned long listed[], struct 
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
 		const struct free_area *area = &zone->free_area[order];
 
-		unsigned long reported = 0;
-
 		listed[order] = 0;
 		for (unsigned int type = 0; type < MIGRATE_TYPES; type++) {
 			struct cds_list_head *pos;
@@ -57,7 +55,6 @@ static void check_lists(const struct zone *zone, unsigned long listed[], struct 
 					     type);
 					return;
 				}
-				reported += page_flag_test(page, PG_reported);
 				if (++listed[order] > kmm_arena.nr_online) {
 					fail(failure, "B3: the list of order %u, type %u has a loop", order, type);
 					return;
@@ -67,6 +64,20 @@ static void check_lists(const struct zone *zone, unsigned long listed[], struct 
 		if (listed[order] != area->nr_free)
 			fail(failure, "B2: order %u has %lu blocks and counts %lu", order, listed[order],
 			     area->nr_free);
+	}
+}
+
+/* The second half of B2, once the lists are known to be whole. */
+static void check_reported(const struct zone *zone, struct failure *failure)
+{
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		const struct free_area *area = &zone->free_area[order];
+		unsigned long reported = 0;
+		struct page *page;
+
+		for (unsigned int type = 0; type < MIGRATE_TYPES; type++)
+			cds_list_for_each_entry(page, &area->free_list[type], lru)
+				reported += page_flag_test(page, PG_reported);
 		if (reported != area->nr_reported)
 			fail(failure, "B2: order %u has %lu blocks without memory and counts %lu", order, reported,
 			     area->nr_reported);
@@ -262,6 +273,7 @@ static void check_zone(const struct zone *zone, struct failure *failure)
 			fail(failure, "B3: %lu free blocks of order %u, %lu listed", census.free[order], order,
 			     listed[order]);
 	}
+	check_reported(zone, failure);
 	check_counters(zone, &census, removed, failure);
 	check_pcps(zone, &census, failure);
 }

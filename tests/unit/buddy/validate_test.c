@@ -72,6 +72,7 @@ static void b2_blocks_are_counted(void **state)
 	(void)state;
 	break_and_expect(kmm_zone.free_area[5].nr_free, 7, "B2");
 	break_and_expect(kmm_zone.free_area[10].nr_free, 1, "B2");
+	break_and_expect(kmm_zone.free_area[5].nr_reported, 7, "B2");
 }
 
 static void b3_a_free_block_is_on_exactly_one_list(void **state)

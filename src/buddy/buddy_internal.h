@@ -125,6 +125,15 @@ void zone_setup(struct zone *zone, unsigned long start_pfn, unsigned long end_pf
 /* Opens it for requests; memblock's pages end at @reserved_end. */
 void zone_start(struct zone *zone, unsigned long reserved_end);
 bool zone_grow_locked(struct zone *zone);
+/* Of the sections that the range touches, what was never online comes online, as far as the system lets it. */
+void zone_online_range_locked(struct zone *zone, unsigned long start, unsigned long end);
+/* Whole pageblocks leave the zone: those that were never online (0, or -ENOMEM, with some left), those that are free and
+ * isolated; and come back, as never online. */
+int zone_remove_offline_locked(struct zone *zone, unsigned long start, unsigned long end);
+void zone_remove_free_locked(struct zone *zone, unsigned long start, unsigned long end);
+void zone_readmit_locked(struct zone *zone, unsigned long start, unsigned long end);
+/* The next pages behind it become part of the zone, never online. */
+void zone_extend_locked(struct zone *zone, unsigned long nr_pages);
 /* Gives whole or part pageblocks that are online and unlisted to the lists. */
 void zone_free_range(struct zone *zone, unsigned long pfn, unsigned long end, bool reported);
 /* Free pages of @type come (@nr_pages > 0) or go. */
@@ -210,8 +219,11 @@ static inline bool pcp_allowed_order(unsigned int order)
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype type, gfp_t gfp,
 		       unsigned int alloc_flags, bool *reported);
 void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum migratetype type, bool cold);
-/* Up to @nr pages of order 0, into @pages; how many. */
-unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp, unsigned int nr, struct page **pages);
+/* Up to @nr pages of order 0, into @pages, each as it was on the list, to be unmarked; how many. */
+unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp, unsigned int alloc_flags,
+			    unsigned int nr, struct page **pages);
+/* Free pages of order 0, of any zone. */
+void pcp_free_bulk(struct page **pages, unsigned int nr);
 
 /* Gives back what CPUs keep of @zone (NULL: of all zones). The CPUs' threads may go on meanwhile. Pages. */
 unsigned long drain_all_pages(struct zone *zone);
@@ -233,7 +245,7 @@ struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int 
 void prepare_alloc_context(gfp_t gfp, unsigned int nid, const nodemask_t *nodemask, struct alloc_context *ac);
 unsigned int gfp_cma_flag(gfp_t gfp);
 /* A request for a page by the order, with all that belongs to it but the checks of the public calls. */
-struct page *alloc_pages_common(gfp_t gfp, unsigned int order, unsigned int nid, const nodemask_t *nodemask);
+struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask);
 
 /* start.c */
 bool buddy_is_started(void);
@@ -241,10 +253,11 @@ extern bool buddy_fair_zones; /* a node has several zones; set at start */
 /* Not 0: the fast paths must not be used, and why. Bits change by atomic operations. */
 extern unsigned int buddy_special;
 enum buddy_special_bits {
-	SPECIAL_COLD = 1,    /* not started, or without per-CPU lists */
-	SPECIAL_ZONES = 2,   /* there is more than one zone */
-	SPECIAL_OPTIONS = 4, /* pages are looked at or filled on their way */
-	SPECIAL_INJECT = 8,  /* failures are injected */
+	SPECIAL_COLD = 1,      /* not started: nodes and zones must not be looked at */
+	SPECIAL_ZONES = 2,     /* there is more than one zone */
+	SPECIAL_OPTIONS = 4,   /* pages are looked at or filled on their way */
+	SPECIAL_INJECT = 8,    /* failures are injected */
+	SPECIAL_NO_LISTS = 16, /* no per-CPU lists */
 };
 
 /* slowpath.c: after the first look failed. */
@@ -273,6 +286,36 @@ void zone_free_block(struct zone *zone, struct page *page, unsigned int order);
 /* under zone->lock. Returns the order of the free block that it is part of now. */
 unsigned int zone_free_block_locked(struct zone *zone, struct page *page, unsigned int order, bool reported);
 
+/* isolate.c: nobody gets pages of isolated pageblocks, so that a range can become free as a whole. */
+enum isolate_flags {
+	MEMORY_OFFLINE = 1, /* the range may have pageblocks that are not online; they are left alone, here and below */
+};
+/* Isolates the pageblocks of a range of one zone, all or none: CMA ones if @type is MIGRATE_CMA, else all others. 0, or
+ * -EBUSY with the page that is in the way: in use for good, or isolated by somebody else. */
+int start_isolate_page_range(struct zone *zone, unsigned long start, unsigned long end, enum migratetype type,
+			     unsigned int flags, gfp_t gfp, unsigned long *busy);
+/* By who isolated them: each pageblock gets its old type back, and its free pages with it. */
+void undo_isolate_page_range(struct zone *zone, unsigned long start, unsigned long end);
+/* Waits, drains and moves pages until all of the range is in free blocks: 0 with zone->lock held; or -EBUSY and the page in
+ * the way, or -ENOMEM from moving, without the lock. */
+int lock_isolated_range(struct zone *zone, unsigned long start, unsigned long end, gfp_t gfp, unsigned long *busy);
+/* Can a page that is in use be asked to move? */
+bool page_is_movable(const struct zone *zone, unsigned long pfn, gfp_t gfp);
+/* The free block that @pfn lies in; NULL: none. Under zone->lock. */
+struct page *free_block_of(unsigned long pfn);
+/* For a forked child, where no isolator lives. Under zone->lock. */
+void isolate_restore(struct zone *zone);
+
+/* contig.c: the zone that the range lies in as a whole; NULL: none. */
+struct zone *zone_of_range(unsigned long start, unsigned long end);
+
+/* cma.c: the area of cma= is set aside. After the zones started; memblock's pages end at @reserved_end. */
+void cma_start(unsigned long reserved_end);
+bool cma_contains(unsigned long start, unsigned long end);
+
+/* hotplug.c */
+void hotplug_start(void);
+
 /* prep.c: what a block looks like when it leaves, and how it must look when it comes back. */
 /* False: a page of it was bad; the block has been taken out of use, and has PG_bad. Or it could not be made accessible
  * (debug_pagealloc=) and is free again. @zeroed: it is known to hold zeros. */
@@ -284,6 +327,7 @@ const char *page_free_refused(const struct page *page, unsigned int order);
 /* page_report.c: the kernel's words. */
 void page_report_reset(void);
 void bad_page(const struct page *page, const char *reason);
+void dump_page(const struct page *page, const char *reason);
 void warn_alloc(gfp_t gfp, const nodemask_t *nodemask, unsigned int order);
 
 /* reporting.c: memory of free blocks goes back to the system. */

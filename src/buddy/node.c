@@ -41,12 +41,12 @@ unsigned int node_nr_cpus(unsigned int nid)
 
 int numa_node_id(void)
 {
-	return many_nodes() ? (int)cpu_to_node(raw_cpu_id()) : 0;
+	return buddy_is_started() && many_nodes() ? (int)cpu_to_node(raw_cpu_id()) : 0;
 }
 
 int num_online_nodes(void)
 {
-	return (int)nr_online_nodes;
+	return buddy_is_started() ? (int)nr_online_nodes : 1;
 }
 
 int page_to_nid(const struct page *page)

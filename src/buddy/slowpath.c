@@ -276,9 +276,6 @@ struct page *alloc_pages_slowpath(gfp_t gfp, unsigned int order, unsigned int ni
 	struct page *page = NULL;
 	bool again;
 
-	/* Not there yet, or not there any more. In the second case there is nothing to say. */
-	if (!buddy_is_started() && !(kmm_boot_ensure() && buddy_is_started()))
-		return NULL;
 	if ((gfp & (__GFP_ATOMIC | __GFP_DIRECT_RECLAIM)) == (__GFP_ATOMIC | __GFP_DIRECT_RECLAIM)) {
 		KMM_WARN_ONCE(true, "a request that may wait is not atomic, mode:%#x", gfp);
 		rq.gfp &= ~__GFP_ATOMIC;

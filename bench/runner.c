@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * runner.c - micro [--csv] [--rounds N] [--quick]: rounds, medians, the table.
+ * runner.c - micro [--csv] [--rounds N] [--quick] [--threads]: rounds, medians, the table.
  *
  * Nothing here passes or fails by a time: a figure is printed, and whoever reads it judges.
  */
@@ -31,16 +31,18 @@ static unsigned int nr_figures;
 static const char *const subject_names[NR_SUBJECTS] = { "libkmm", "glibc", "reference" };
 
 static unsigned int nr_rounds = 11;
-static bool csv, quick, warming_up;
+static bool csv, quick, threads, warming_up;
 
 unsigned int random_order[BULK];
 
-static const struct bench_case *const all_cases[] = { slab_cases, page_cases, page_thread_cases, percpu_cases,
-						      add_cases };
+static const struct bench_case *const single_cases[] = { slab_cases, page_cases, percpu_cases, add_cases, NULL };
+/* On their own: glibc's malloc() is slower once a process has had a second thread. */
+static const struct bench_case *const thread_cases[] = { page_thread_cases, NULL };
+static const struct bench_case *const *all_cases = single_cases;
 
-#define for_each_case(c)                                                                     \
-	for (size_t group_ = 0; group_ < sizeof(all_cases) / sizeof(all_cases[0]); group_++) \
-		for ((c) = all_cases[group_]; (c)->round; (c)++)
+#define for_each_case(c)                                                            \
+	for (const struct bench_case *const *group_ = all_cases; *group_; group_++) \
+		for ((c) = *group_; (c)->round; (c)++)
 
 static struct figure *find_figure(const char *row, enum subject subject)
 {
@@ -163,7 +165,8 @@ static void print_table(void)
 		print_cell(row, find_figure(row, GLIBC) ? GLIBC : REFERENCE);
 		putchar('\n');
 	}
-	print_ratio();
+	if (!threads)
+		print_ratio();
 }
 
 static void print_machine(void)
@@ -239,6 +242,9 @@ static bool parse_arguments(int argc, char **argv)
 			csv = true;
 		} else if (strcmp(argv[i], "--quick") == 0) {
 			quick = true;
+		} else if (strcmp(argv[i], "--threads") == 0) {
+			threads = true;
+			all_cases = thread_cases;
 		} else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
 			nr_rounds = (unsigned int)atoi(argv[++i]);
 			if (nr_rounds < MIN_ROUNDS || nr_rounds > MAX_ROUNDS)
@@ -255,10 +261,12 @@ int main(int argc, char **argv)
 	int err;
 
 	if (!parse_arguments(argc, argv)) {
-		fprintf(stderr, "usage: micro [--csv] [--rounds %d..%d] [--quick]\n", MIN_ROUNDS, MAX_ROUNDS);
+		fprintf(stderr, "usage: micro [--csv] [--rounds %d..%d] [--quick] [--threads]\n", MIN_ROUNDS,
+			MAX_ROUNDS);
 		return 2;
 	}
-	stay_here();
+	if (!threads)
+		stay_here();
 	fill_random_order();
 	err = kmm_init(NULL);
 	if (err)

@@ -31,9 +31,11 @@
 #endif
 
 static unsigned int option_nr_cpus; /* 0: the machine's */
+static bool option_background;      /* the library may have a thread of its own */
 
 static const struct kmm_param start_params[] = {
 	{ .name = "nr_cpus", .set = kmm_param_set_uint, .target = &option_nr_cpus, .min = 1, .max = NR_CPUS_MAX },
+	{ .name = "background", .set = kmm_param_set_bool, .target = &option_background },
 	{ .name = NULL },
 };
 
@@ -49,6 +51,7 @@ static int read_options(const struct kmm_config *config)
 
 	/* Options last for one start, also for one that fails. */
 	option_nr_cpus = 0;
+	option_background = true;
 	arena_options_reset();
 	buddy_options_reset();
 	slub_options_reset();
@@ -124,7 +127,8 @@ static int start_rooms(const struct kmm_config *config)
 	kmem_cache_init_late();
 	buddy_start_late();
 	/* What was freed so far waits for the next free. */
-	kmm_work_start();
+	if (option_background)
+		kmm_work_start();
 	return 0;
 
 stop_slub:

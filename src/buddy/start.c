@@ -14,6 +14,7 @@
 #include "arena/memblock.h"
 #include "base/boot.h"
 #include "base/fork.h"
+#include "base/report.h"
 #include "buddy/prep_hooks.h"
 
 #define DEFAULT_OPTIONS                                                                                     \
@@ -30,19 +31,22 @@ gfp_t buddy_ungrouped;
 static bool reserved; /* nodes, zones and per-CPU parts are there */
 static bool started;  /* RELEASE when set: pairs with buddy_is_started() */
 
-/* numa=off, numa=fake=N, as the kernel's x86. */
+/* numa=off, numa=fake=N, as the kernel's x86. The last word counts, as with every option, but who says both is told. */
 static int set_numa(const char *value, const struct kmm_param *param)
 {
 	const struct kmm_param fake = { .target = &buddy_options.fake_nodes, .min = 1, .max = MAX_NUMNODES };
+	const bool off = value && strcmp(value, "off") == 0;
 
 	(void)param;
-	if (value && strcmp(value, "off") == 0) {
-		buddy_options.numa_off = true;
-		return 0;
-	}
-	if (value && strncmp(value, "fake=", 5) == 0)
-		return kmm_param_set_uint(value + 5, &fake);
-	return -EINVAL;
+	if (!off && (!value || strncmp(value, "fake=", 5) != 0 || kmm_param_set_uint(value + 5, &fake)))
+		return -EINVAL;
+	if (off ? buddy_options.fake_nodes != 0 : buddy_options.numa_off)
+		kmm_report(KMM_REPORT_WARN, "kmm: numa=off and numa=fake= contradict each other, numa=%s counts\n",
+			   value);
+	buddy_options.numa_off = off;
+	if (off)
+		buddy_options.fake_nodes = 0;
+	return 0;
 }
 
 const struct kmm_param buddy_params[] = {

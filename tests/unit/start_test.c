@@ -8,6 +8,7 @@
 
 #include "support/world.h"
 
+#include "base/work.h"
 #include "slub/layout.h"
 
 static int no_world(void **state)
@@ -100,6 +101,28 @@ static void the_programs_words_win_over_the_environment(void **state)
 	assert_int_equal(kmm_nr_cpus(), 5);
 }
 
+static void contradictory_options_are_named_and_the_last_counts(void **state)
+{
+	(void)state;
+	assert_int_equal(world_start("numa=fake=2 numa=off", WORLD_LIMIT, 1), 0);
+	world_expect_report("numa=off and numa=fake= contradict each other, numa=off counts");
+	assert_int_equal(num_online_nodes(), 1);
+	kmm_boot_reset_for_test();
+	world_forget_reports();
+	assert_int_equal(world_start("numa=off numa=fake=2", WORLD_LIMIT, 1), 0);
+	world_expect_report("numa=fake=2 counts");
+	assert_int_equal(num_online_nodes(), 2);
+}
+
+static void without_background_no_thread_is_made(void **state)
+{
+	static struct kmm_work work = KMM_WORK_INIT(NULL);
+
+	(void)state;
+	assert_int_equal(world_start("background=off", WORLD_LIMIT, 1), 0);
+	assert_false(kmm_work_schedule(&work, 0)); /* it would call NULL */
+}
+
 static void second_start_is_busy(void **state)
 {
 	(void)state;
@@ -187,6 +210,8 @@ int main(void)
 		START(options_last_for_one_start),
 		START(environment_options_are_read_and_bad_ones_skipped),
 		START(the_programs_words_win_over_the_environment),
+		START(contradictory_options_are_named_and_the_last_counts),
+		START(without_background_no_thread_is_made),
 		START(second_start_is_busy),
 		START(limit_larger_than_the_address_space_is_refused),
 		START(too_many_cpus_are_refused),

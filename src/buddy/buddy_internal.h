@@ -158,7 +158,11 @@ static inline unsigned long zone_nr_free(const struct zone *zone)
 
 /* node.c: which pages are in which zone of which node. */
 void nodes_setup(void);
-unsigned int cpu_to_node(unsigned int cpu);
+extern unsigned char kmm_node_of_cpu[]; /* by CPU number, below 1024; set at start */
+static inline unsigned int cpu_to_node(unsigned int cpu)
+{
+	return kmm_node_of_cpu[cpu];
+}
 unsigned int node_nr_cpus(unsigned int nid);
 /* Reclaim of another node's memory pays up to this distance only. */
 #define RECLAIM_DISTANCE 30
@@ -219,9 +223,10 @@ static inline bool pcp_allowed_order(unsigned int order)
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype type, gfp_t gfp,
 		       unsigned int alloc_flags, bool *reported);
 void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum migratetype type, bool cold);
-/* Up to @nr pages of order 0, into @pages, each as it was on the list, to be unmarked; how many. */
+/* Up to @nr pages of order 0, into @pages; how many. *@nr_ready is raised by those that are prepared already; the others are
+ * as they were on the list, with PG_pcp. */
 unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp, unsigned int alloc_flags,
-			    unsigned int nr, struct page **pages);
+			    unsigned int nr, struct page **pages, unsigned int *nr_ready);
 /* Free pages of order 0, of any zone. */
 void pcp_free_bulk(struct page **pages, unsigned int nr);
 
@@ -254,10 +259,11 @@ extern bool buddy_fair_zones; /* a node has several zones; set at start */
 extern unsigned int buddy_special;
 enum buddy_special_bits {
 	SPECIAL_COLD = 1,      /* not started: nodes and zones must not be looked at */
-	SPECIAL_ZONES = 2,     /* there is more than one zone */
+	SPECIAL_ZONES = 2,     /* a node has another zone than Normal */
 	SPECIAL_OPTIONS = 4,   /* pages are looked at or filled on their way */
 	SPECIAL_INJECT = 8,    /* failures are injected */
 	SPECIAL_NO_LISTS = 16, /* no per-CPU lists */
+	SPECIAL_MEMS = 32,     /* some node is not allowed */
 };
 
 /* slowpath.c: after the first look failed. */

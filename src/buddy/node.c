@@ -23,12 +23,7 @@ struct zone *kmm_zones[ZONE_INDEX_MAX];
 unsigned int nr_online_nodes = 1;
 
 static const char *const zone_names[MAX_NR_ZONES] = { "DMA", "Normal", "Movable" };
-static unsigned char node_of_cpu[OS_NUMA_MAX_CPUS];
-
-unsigned int cpu_to_node(unsigned int cpu)
-{
-	return cpu < OS_NUMA_MAX_CPUS ? node_of_cpu[cpu] : 0;
-}
+unsigned char kmm_node_of_cpu[OS_NUMA_MAX_CPUS];
 
 unsigned int node_nr_cpus(unsigned int nid)
 {
@@ -109,8 +104,8 @@ static void split_limit(const struct os_numa_map *map, bool fake, unsigned long 
 static void setup_cpus(const struct os_numa_map *map, bool fake)
 {
 	for (unsigned int cpu = 0; cpu < min_of(kmm_nr_cpu_ids, (unsigned int)OS_NUMA_MAX_CPUS); cpu++)
-		node_of_cpu[cpu] = (unsigned char)(fake ? cpu * nr_online_nodes / kmm_nr_cpu_ids :
-							  min_of(map->cpu_to_node[cpu], nr_online_nodes - 1));
+		kmm_node_of_cpu[cpu] = (unsigned char)(fake ? cpu * nr_online_nodes / kmm_nr_cpu_ids :
+							      min_of(map->cpu_to_node[cpu], nr_online_nodes - 1));
 }
 
 static void setup_distances(const struct os_numa_map *map, bool fake)
@@ -136,7 +131,7 @@ void nodes_setup(void)
 
 	_Static_assert(MAX_NUMNODES == OS_NUMA_MAX_NODES, "one map");
 	memset(kmm_nodes, 0, sizeof(kmm_nodes));
-	memset(node_of_cpu, 0, sizeof(node_of_cpu));
+	memset(kmm_node_of_cpu, 0, sizeof(kmm_node_of_cpu));
 	for (unsigned int i = 0; i < ZONE_INDEX_MAX; i++)
 		kmm_zones[i] = &kmm_nodes[0].node_zones[0];
 	os_numa_read(&map);

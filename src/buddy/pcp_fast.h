@@ -5,7 +5,7 @@
  * Locks:      pcp->lock, tried; a busy one, an empty list or a full one leads to the general way in alloc.c or free.c, which
  *             starts from scratch.
  * Lock-free:  buddy_special is read ACQUIRE: who finds it 0 sees the lists that were made before (RELEASE in start.c).
- * Why:        in a world of one zone, nearly all requests for a few pages need none of the walk over zones, and nearly
+ * Why:        in a world of one zone a node, nearly all requests for a few pages need none of the walk over zones, and nearly
  *             all frees no zone. A request costs one locked instruction here, a free two.
  */
 #ifndef KMM_BUDDY_PCP_FAST_H
@@ -13,8 +13,16 @@
 
 #include "buddy/buddy_internal.h"
 
-/* The zone of a world that has one. */
-#define SOLE_ZONE (&kmm_nodes[0].node_zones[ZONE_NORMAL])
+/* The zone of each node in a world where each has one. The address is a constant on a machine of one node. */
+static inline struct zone *fast_zone_of(unsigned int nid)
+{
+	return &kmm_nodes[nid].node_zones[ZONE_NORMAL];
+}
+
+static inline struct zone *fast_zone_here(void)
+{
+	return many_nodes() ? fast_zone_of(cpu_to_node(raw_cpu_id())) : fast_zone_of(0);
+}
 
 /* The lists by order first: a CPU's requests are mostly of one order. */
 static inline unsigned int pcp_index(unsigned int order, enum migratetype type)
@@ -73,7 +81,7 @@ static inline bool zone_has_plenty(const struct zone *zone, unsigned int order)
 /* A block of this CPU's list for @gfp, not prepared; NULL: go the general way. @order has a list. */
 static force_inline struct page *pcp_pop_fast(unsigned int order, gfp_t gfp, bool *reported)
 {
-	struct zone *zone = SOLE_ZONE;
+	struct zone *zone = fast_zone_here();
 	struct per_cpu_pages *pcp;
 	struct cds_list_head *list, *link;
 	struct page *page;
@@ -102,12 +110,13 @@ static force_inline struct page *pcp_pop_fast(unsigned int order, gfp_t gfp, boo
 /* Puts a free block on this CPU's list. False: go the general way; nothing has changed. @order has a list. */
 static force_inline bool pcp_push_fast(struct page *page, unsigned int order)
 {
-	const enum migratetype type = pageblock_type(page);
+	const unsigned int word = pageblock_word(page);
+	const enum migratetype type = pageblock_word_type(word);
 	struct per_cpu_pages *pcp;
 
 	if (unlikely(type >= MIGRATE_PCPTYPES))
 		return false;
-	pcp = SOLE_ZONE->pageset + raw_cpu_id();
+	pcp = (many_nodes() ? zone_of_word(word) : fast_zone_of(0))->pageset + raw_cpu_id();
 	if (unlikely(!kmm_spin_trylock(&pcp->lock)))
 		return false;
 	if (unlikely(pcp->count + (1 << order) >= min_of(pcp->high, pcp->sweep_at))) {

@@ -172,7 +172,7 @@ static void set_special(void)
 	unsigned int special = READ_ONCE(buddy_special) & SPECIAL_INJECT;
 
 	for_each_populated_zone(zone) {
-		if (zone != &kmm_nodes[0].node_zones[ZONE_NORMAL])
+		if (zone->idx != ZONE_NORMAL)
 			special |= SPECIAL_ZONES;
 		if (!zone->pageset)
 			special |= SPECIAL_NO_LISTS;

@@ -175,13 +175,22 @@ bool node_allowed(unsigned int nid)
 
 int kmm_set_mems_allowed(nodemask_t nodes)
 {
-	if (!kmm_boot_ensure() || !(nodes.bits & ((2UL << (nr_online_nodes - 1)) - 1)))
+	unsigned long all;
+
+	if (!kmm_boot_ensure())
+		return -EINVAL;
+	all = (2UL << (nr_online_nodes - 1)) - 1;
+	if (!(nodes.bits & all))
 		return -EINVAL;
 	kmm_lock(&mems_lock);
 	WRITE_ONCE(mems_allowed.seq, mems_allowed.seq + 1);
 	smp_wmb(); /* odd before the mask, */
 	WRITE_ONCE(mems_allowed.mask, nodes.bits);
 	smp_store_release(&mems_allowed.seq, mems_allowed.seq + 1); /* the mask before even */
+	if (~nodes.bits & all)
+		atomic_or_relaxed(&buddy_special, SPECIAL_MEMS);
+	else
+		atomic_and_relaxed(&buddy_special, ~(unsigned int)SPECIAL_MEMS);
 	kmm_unlock(&mems_lock);
 	return 0;
 }

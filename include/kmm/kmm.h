@@ -4,8 +4,10 @@
 #ifndef KMM_KMM_H
 #define KMM_KMM_H
 
+#include <kmm/contig.h>
 #include <kmm/folio.h>
 #include <kmm/gfp.h>
+#include <kmm/hotplug.h>
 #include <kmm/init.h>
 #include <kmm/memalloc.h>
 #include <kmm/mm.h>

@@ -158,6 +158,13 @@ static int commit_map(void *start, void *end)
 	return os_commit(first, (size_t)(last - first));
 }
 
+static int commit_words(unsigned long pfn, unsigned long nr_pages)
+{
+	unsigned short *words = kmm_arena.pageblock_flags + (pfn >> pageblock_order);
+
+	return commit_map(words, words + (nr_pages >> pageblock_order));
+}
+
 /* RELEASE: whoever sees a pageblock online sees its mapping; pairs with arena_pfn_online(). */
 static void publish(unsigned long pfn, unsigned long nr_pages, unsigned int flags)
 {
@@ -167,12 +174,9 @@ static void publish(unsigned long pfn, unsigned long nr_pages, unsigned int flag
 
 static int online_locked(unsigned long pfn, unsigned long nr_pages, unsigned int zone)
 {
-	unsigned short *flags = kmm_arena.pageblock_flags + (pfn >> pageblock_order);
-
 	kmm_assert_held(&arena_lock);
 	/* A part that was committed before a later step was refused is committed again by the next try. */
-	if (commit_map(kmm_arena.mem_map + pfn, kmm_arena.mem_map + pfn + nr_pages) ||
-	    commit_map(flags, flags + (nr_pages >> pageblock_order)) ||
+	if (commit_map(kmm_arena.mem_map + pfn, kmm_arena.mem_map + pfn + nr_pages) || commit_words(pfn, nr_pages) ||
 	    os_commit(kmm_arena.base + (pfn << PAGE_SHIFT), nr_pages << PAGE_SHIFT))
 		return -ENOMEM;
 	publish(pfn, nr_pages, PAGEBLOCK_ONLINE | zone << PAGEBLOCK_ZONE_SHIFT);
@@ -202,10 +206,33 @@ void arena_offline(unsigned long pfn, unsigned long nr_pages)
 	kmm_lock(&arena_lock);
 	publish(pfn, nr_pages, PAGEBLOCK_REMOVED);
 	WRITE_ONCE(kmm_arena.nr_online, kmm_arena.nr_online - nr_pages);
-	arena_give_back(pfn, nr_pages);
+	/* Locked memory, say, is refused. Then by hand: who brings the pages online again relies on zeros. */
+	if (arena_give_back(pfn, nr_pages) != nr_pages << PAGE_SHIFT)
+		memset(kmm_arena.base + (pfn << PAGE_SHIFT), 0, nr_pages << PAGE_SHIFT);
 	/* By hand first: the ends of the range may share a page of the system with their neighbours. */
 	memset(kmm_arena.mem_map + pfn, 0, nr_pages * sizeof(struct page));
 	arena_give_back_map(pfn, nr_pages);
+	kmm_unlock(&arena_lock);
+}
+
+int arena_remove(unsigned long pfn, unsigned long nr_pages)
+{
+	int ret;
+
+	kmm_assert(whole_pageblocks(pfn, nr_pages));
+	kmm_lock(&arena_lock);
+	ret = commit_words(pfn, nr_pages);
+	if (!ret)
+		publish(pfn, nr_pages, PAGEBLOCK_REMOVED);
+	kmm_unlock(&arena_lock);
+	return ret;
+}
+
+void arena_readmit(unsigned long pfn, unsigned long nr_pages)
+{
+	kmm_assert(whole_pageblocks(pfn, nr_pages));
+	kmm_lock(&arena_lock);
+	publish(pfn, nr_pages, 0);
 	kmm_unlock(&arena_lock);
 }
 

@@ -39,8 +39,9 @@
 #define PAGEBLOCK_TYPE_MASK 0x7u
 #define PAGEBLOCK_SKIP 0x8u
 #define PAGEBLOCK_ONLINE 0x10u
-#define PAGEBLOCK_REMOVED 0x20u /* was taken offline on demand */
-#define PAGEBLOCK_ZONE_SHIFT 8  /* the zone, by its index in all zones of all nodes */
+#define PAGEBLOCK_REMOVED 0x20u    /* was taken offline on demand */
+#define PAGEBLOCK_OLD_TYPE_SHIFT 6 /* of an isolated pageblock: the type to come back to; as the type's, zone->lock's */
+#define PAGEBLOCK_ZONE_SHIFT 9     /* the zone, by its index in all zones of all nodes */
 
 struct kmm_arena {
 	char *base;                      /* of the reserved range; NULL before the start */
@@ -80,6 +81,10 @@ int arena_online(unsigned long pfn, unsigned long nr_pages, unsigned int zone);
  * that of their part of the page array. They stay readable, as zeros. arena_online() brings them back.
  * Locks as above. */
 void arena_offline(unsigned long pfn, unsigned long nr_pages);
+/* Marks whole pageblocks that were never online as removed, all or none: 0, or -ENOMEM when the system refuses the memory for
+ * the marks. arena_readmit() takes the mark off again, of these and of what went offline. Locks as above. */
+int arena_remove(unsigned long pfn, unsigned long nr_pages);
+void arena_readmit(unsigned long pfn, unsigned long nr_pages);
 
 /* ACQUIRE: who sees that the pages are online sees the mapping; pairs with arena_online(). */
 static inline bool arena_pfn_online(unsigned long pfn)

@@ -11,27 +11,18 @@
 #ifndef KMM_BUDDY_MMZONE_H
 #define KMM_BUDDY_MMZONE_H
 
+#include <kmm/contig.h>
+
 #include "arena/arena.h"
 #include "base/lock.h"
 #include "base/spin.h"
 #include "buddy/vmstat.h"
 
-enum migratetype {
-	MIGRATE_UNMOVABLE,
-	MIGRATE_RECLAIMABLE,
-	MIGRATE_MOVABLE,
-	MIGRATE_PCPTYPES,                   /* the number of types that have per-CPU lists */
-	MIGRATE_RESERVE = MIGRATE_PCPTYPES, /* the last resort of every type; shown as HighAtomic */
-	MIGRATE_CMA,                        /* lent to movable pages until somebody wants the range in one piece */
-	MIGRATE_ISOLATE,                    /* free pages here are not handed out */
-	MIGRATE_TYPES,
-};
-
 enum zone_type { ZONE_DMA, ZONE_NORMAL, ZONE_MOVABLE, MAX_NR_ZONES };
 
 #define MAX_NUMNODES 16
 #define MAX_ZONES (MAX_NUMNODES * MAX_NR_ZONES)
-#define ZONE_INDEX_MAX 256 /* what fits beside the type in a pageblock's word */
+#define ZONE_INDEX_MAX 128 /* what fits beside the type in a pageblock's word */
 _Static_assert(MAX_ZONES <= ZONE_INDEX_MAX, "each zone has an index");
 
 enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
@@ -95,7 +86,7 @@ struct zone {
 
 	unsigned long start_pfn;
 	unsigned long end_pfn;       /* grows when memory is added */
-	unsigned long next_pfn;      /* pages from here on were never online */
+	unsigned long next_pfn;      /* the pages of the limit before it are online or removed */
 	unsigned long nr_offline;    /* pages of the limit that are not online yet: as good as free. Read RELAXED */
 	unsigned long present_pages; /* pages of the limit, online or not */
 	unsigned long nr_reserved;   /* pages that memblock kept */

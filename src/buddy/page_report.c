@@ -64,35 +64,62 @@ static void add_names(struct text *text, unsigned long bits, const char *const n
 	}
 }
 
+/* A page as it looks at this moment. Its owner, or who allocates it just now, may change it meanwhile by plain stores of
+ * whole words: the report shows some of it as it was before, some as after. Hidden from ThreadSanitizer. */
+#if KMM_ARCH_TSAN
+__attribute__((no_sanitize("thread")))
+#endif
+static noinline void
+take_snapshot(struct page *copy, const struct page *page)
+{
+	const volatile unsigned long *from = (const volatile unsigned long *)(const volatile void *)page;
+	unsigned long *to = (unsigned long *)(void *)copy;
+
+	for (size_t i = 0; i < sizeof(*page) / sizeof(long); i++)
+		to[i] = from[i];
+}
+
 /* The state of one page, as dump_page() shows it. Fields that a page has no use for here are shown as zero. */
 static void add_page(struct text *text, const struct page *page)
 {
 	static const char *const names[NR_PAGEFLAGS] = {
-		[PG_reserved] = "reserved",           [PG_slab] = "slab",         [PG_head] = "head",
-		[PG_reported] = "reported",           [PG_isolated] = "isolated", [PG_bad] = "bad",
-		[PG_large_kmalloc] = "large_kmalloc", [PG_pcp] = "pcp",           [PG_peeked] = "peeked",
+		[PG_reserved] = "reserved",
+		[PG_slab] = "slab",
+		[PG_head] = "head",
+		[PG_reported] = "reported",
+		[PG_isolated] = "isolated",
+		[PG_bad] = "bad",
+		[PG_large_kmalloc] = "large_kmalloc",
+		[PG_pcp] = "pcp",
+		[PG_peeked] = "peeked",
 		[PG_frozen] = "frozen",
 	};
 	const int width = 2 * (int)sizeof(long);
-	const unsigned long *raw = (const unsigned long *)(const void *)page;
-	const struct page *head = page_head(page);
+	struct page copy, first, second;
+	const unsigned long *raw = (const unsigned long *)(const void *)&copy;
+	const struct page *head;
 	bool compound;
 
+	take_snapshot(&copy, page);
+	head = copy.compound_head & 1 ? (const struct page *)(copy.compound_head - 1) : page;
 	/* A torn or corrupt link must not lead out of the array. */
 	if (head < kmm_arena.mem_map || head > page || page - head >= 1L << (MAX_ORDER - 1))
 		head = page;
-	compound = head != page || page_flag_test(page, PG_head);
+	take_snapshot(&first, head);
+	compound = head != page || page_flag_test(&copy, PG_head);
 	text_add(text, "page:%0*lx refcount:%d mapcount:%d mapping:%0*lx index:0x0 pfn:%#lx\n", width,
-		 (unsigned long)page, page_count(head), page_mapcount(page) + 1, width,
-		 (unsigned long)READ_ONCE(page->slab_cache), arena_page_to_pfn(page));
-	if (compound)
+		 (unsigned long)page, page_count(&first), page_mapcount(&copy) + 1, width,
+		 (unsigned long)copy.slab_cache, arena_page_to_pfn(page));
+	if (compound) {
+		take_snapshot(&second, head + 1);
 		text_add(text, "head:%0*lx order:%u compound_mapcount:0 compound_pincount:0\n", width,
-			 (unsigned long)head, head[1].compound_order);
-	text_add(text, "flags: %#lx(", READ_ONCE(head->flags));
-	add_names(text, READ_ONCE(head->flags), names, NR_PAGEFLAGS);
+			 (unsigned long)head, second.compound_order);
+	}
+	text_add(text, "flags: %#lx(", first.flags);
+	add_names(text, first.flags, names, NR_PAGEFLAGS);
 	text_add(text, ")\n");
 	for (unsigned int i = 0; i < sizeof(*page) / sizeof(long); i++)
-		text_add(text, "%s%0*lx%s", i % (32 / sizeof(long)) ? " " : "raw: ", width, READ_ONCE(raw[i]),
+		text_add(text, "%s%0*lx%s", i % (32 / sizeof(long)) ? " " : "raw: ", width, raw[i],
 			 (i + 1) % (32 / sizeof(long)) ? "" : "\n");
 }
 
@@ -117,6 +144,17 @@ void bad_page(const struct page *page, const char *reason)
 		}
 		kmm_report(KMM_REPORT_WARN, "%spage dumped because: %s\n", buf, reason);
 	}
+	errno = saved;
+}
+
+void dump_page(const struct page *page, const char *reason)
+{
+	char buf[KMM_REPORT_MAX / 2] = "";
+	struct text text = { .buf = buf, .size = sizeof(buf) };
+	const int saved = errno;
+
+	add_page(&text, page);
+	kmm_report(KMM_REPORT_WARN, "%spage dumped because: %s\n", buf, reason);
 	errno = saved;
 }
 

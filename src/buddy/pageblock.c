@@ -59,9 +59,22 @@ unsigned long pageblock_nr_free(const struct page *page)
 	return nr;
 }
 
-unsigned long pageblock_move_free(struct zone *zone, struct page *page, enum migratetype type)
+/* Free pages of the pageblock that are away while their memory is given back. They come back to the list of the type that
+ * the pageblock has by then. */
+static unsigned long nr_away(const struct zone *zone, const struct page *page)
 {
 	unsigned long nr = 0;
+	struct page *block;
+
+	cds_list_for_each_entry(block, &zone->isolated, lru)
+		if (block_start(block) == block_start(page))
+			nr += 1UL << page_buddy_order(block);
+	return nr;
+}
+
+unsigned long pageblock_move_free(struct zone *zone, struct page *page, enum migratetype type)
+{
+	unsigned long nr = nr_away(zone, page);
 
 	for_each_free_block(block, page) {
 		free_area_move(zone, block, page_buddy_order(block), type);

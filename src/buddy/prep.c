@@ -127,6 +127,12 @@ void prep_fresh_pages(unsigned long pfn, unsigned long nr_pages)
 		debug_pagealloc_unmap_pages(arena_pfn_to_page(pfn), nr_pages);
 }
 
+void prep_leaving_pages(unsigned long pfn, unsigned long nr_pages)
+{
+	if (buddy_prep_hooks & PREP_PROTECT)
+		debug_pagealloc_map_pages(arena_pfn_to_page(pfn), nr_pages);
+}
+
 bool prep_new_block(struct page *page, unsigned int order, gfp_t gfp, bool zeroed)
 {
 	const bool compound = order && (gfp & __GFP_COMP);

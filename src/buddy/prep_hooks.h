@@ -26,6 +26,8 @@ int init_mem_debugging_and_hardening(void);
 void prep_hooks_stop(void);
 /* Pages that never were in the allocator, or lost their memory since, all zero and accessible, become free. */
 void prep_fresh_pages(unsigned long pfn, unsigned long nr_pages);
+/* Free pages go offline: they are accessible, as A1 of arena.h wants it. */
+void prep_leaving_pages(unsigned long pfn, unsigned long nr_pages);
 
 /* poison.c: PAGE_POISON in free pages. */
 #define PAGE_POISON 0xaa

@@ -3,9 +3,12 @@
  *
  * Owns:       start_pfn, end_pfn, next_pfn, nr_offline, present_pages and the zone in the words of its pageblocks.
  * Locks:      zone->lock; the arena lock inside it while the zone grows.
- * Invariants: B8 of buddy_internal.h.
+ * Invariants: B8 of buddy_internal.h. A removed page is of the zone's range, but not of its limit: the zone does not grow into
+ *             it until it is readmitted, and then it is one that was never online.
  * Source:     memblock_free_all(), mm/memblock.c; online_pages(), mm/memory_hotplug.c, Linux 6.1.
  */
+#include <errno.h>
+
 #include "base/report.h"
 #include "buddy/prep_hooks.h"
 
@@ -33,11 +36,11 @@ static unsigned int block_word(unsigned long pfn)
 	return READ_ONCE(kmm_arena.pageblock_flags[pfn >> pageblock_order]);
 }
 
-/* The next pages that were never online, up to the end of their section. */
-static unsigned long next_offline_range(const struct zone *zone, unsigned long *start)
+/* The next pages from @pfn on that were never online, up to the end of their section. */
+static unsigned long next_offline_range(const struct zone *zone, unsigned long pfn, unsigned long *start)
 {
 	const unsigned int known = PAGEBLOCK_ONLINE | PAGEBLOCK_REMOVED;
-	unsigned long pfn = zone->next_pfn, end;
+	unsigned long end;
 
 	while (pfn < zone->end_pfn && (block_word(pfn) & known))
 		pfn += pageblock_nr_pages;
@@ -48,6 +51,15 @@ static unsigned long next_offline_range(const struct zone *zone, unsigned long *
 	return pfn;
 }
 
+static bool online_range(struct zone *zone, unsigned long start, unsigned long end)
+{
+	if (arena_online(start, end - start, zone->index))
+		return false;
+	WRITE_ONCE(zone->nr_offline, zone->nr_offline - (end - start));
+	zone_free_range(zone, start, end, true);
+	return true;
+}
+
 bool zone_grow_locked(struct zone *zone)
 {
 	unsigned long start, end;
@@ -55,14 +67,80 @@ bool zone_grow_locked(struct zone *zone)
 	kmm_assert_held(&zone->lock);
 	if (!zone->nr_offline)
 		return false;
-	end = next_offline_range(zone, &start);
+	end = next_offline_range(zone, zone->next_pfn, &start);
 	kmm_assert(start < end);
-	if (arena_online(start, end - start, zone->index))
+	if (!online_range(zone, start, end))
 		return false;
 	zone->next_pfn = end;
-	WRITE_ONCE(zone->nr_offline, zone->nr_offline - (end - start));
-	zone_free_range(zone, start, end, true);
 	return true;
+}
+
+void zone_online_range_locked(struct zone *zone, unsigned long start, unsigned long end)
+{
+	unsigned long pfn = max_of(ALIGN_DOWN(start, PAGES_PER_SECTION), zone->start_pfn), first;
+
+	kmm_assert_held(&zone->lock);
+	while (zone->nr_offline) {
+		pfn = next_offline_range(zone, pfn, &first);
+		if (first >= end || first >= zone->end_pfn || !online_range(zone, first, pfn))
+			break;
+	}
+}
+
+int zone_remove_offline_locked(struct zone *zone, unsigned long start, unsigned long end)
+{
+	unsigned long pfn = start, first;
+
+	kmm_assert_held(&zone->lock);
+	while (pfn < end) {
+		unsigned long nr_pages;
+
+		pfn = min_of(next_offline_range(zone, pfn, &first), end);
+		if (first >= pfn)
+			break;
+		nr_pages = pfn - first;
+		if (arena_remove(first, nr_pages))
+			return -ENOMEM;
+		WRITE_ONCE(zone->nr_offline, zone->nr_offline - nr_pages);
+		WRITE_ONCE(zone->present_pages, zone->present_pages - nr_pages);
+	}
+	return 0;
+}
+
+void zone_remove_free_locked(struct zone *zone, unsigned long start, unsigned long end)
+{
+	kmm_assert_held(&zone->lock);
+	for (unsigned long pfn = start; pfn < end; pfn += pageblock_nr_pages) {
+		if (!arena_pfn_online(pfn))
+			continue;
+		kmm_assert(pageblock_type(arena_pfn_to_page(pfn)) == MIGRATE_ISOLATE);
+		free_area_del(zone, arena_pfn_to_page(pfn), pageblock_order);
+		prep_leaving_pages(pfn, pageblock_nr_pages);
+		arena_offline(pfn, pageblock_nr_pages);
+		WRITE_ONCE(zone->nr_isolate_pageblock, zone->nr_isolate_pageblock - 1);
+		WRITE_ONCE(zone->present_pages, zone->present_pages - pageblock_nr_pages);
+	}
+}
+
+void zone_readmit_locked(struct zone *zone, unsigned long start, unsigned long end)
+{
+	kmm_assert_held(&zone->lock);
+	for (unsigned long pfn = start; pfn < end; pfn += pageblock_nr_pages) {
+		if (!(block_word(pfn) & PAGEBLOCK_REMOVED))
+			continue;
+		arena_readmit(pfn, pageblock_nr_pages);
+		WRITE_ONCE(zone->present_pages, zone->present_pages + pageblock_nr_pages);
+		WRITE_ONCE(zone->nr_offline, zone->nr_offline + pageblock_nr_pages);
+		zone->next_pfn = min_of(zone->next_pfn, pfn);
+	}
+}
+
+void zone_extend_locked(struct zone *zone, unsigned long nr_pages)
+{
+	kmm_assert_held(&zone->lock);
+	WRITE_ONCE(zone->end_pfn, zone->end_pfn + nr_pages);
+	WRITE_ONCE(zone->present_pages, zone->present_pages + nr_pages);
+	WRITE_ONCE(zone->nr_offline, zone->nr_offline + nr_pages);
 }
 
 /* memblock's section came online before there were zones. */

@@ -199,6 +199,39 @@ static void idle_library_costs_less_than_two_mebibytes_whatever_the_limit(void *
 	}
 }
 
+static size_t arena_resident(void)
+{
+	return resident(kmm_arena.base, kmm_arena.nr_online << PAGE_SHIFT) +
+	       resident((char *)kmm_arena.mem_map, kmm_arena.nr_online * sizeof(struct page));
+}
+
+/* Nobody calls kmm_trim(). The time is that of the defaults: three looks at the CPUs' lists, then the delay. */
+static void memory_that_was_used_and_freed_is_gone_after_a_while(void **state)
+{
+	const size_t size = sizeof(void *) == 8 ? 256UL << 20 : 64UL << 20;
+	unsigned long *pages = calloc(size / PAGE_SIZE, sizeof(*pages));
+
+	(void)state;
+	assert_non_null(pages);
+	assert_int_equal(world_start(NULL, 2 * size, 2), 0);
+	for (size_t i = 0; i < size / PAGE_SIZE; i++) {
+		pages[i] = __get_free_pages(GFP_KERNEL, 0);
+		assert_int_not_equal(pages[i], 0);
+		*(unsigned long *)pages[i] = i;
+	}
+	assert_true(arena_resident() >= size);
+	for (size_t i = 0; i < size / PAGE_SIZE; i++)
+		free_pages(pages[i], 0);
+	free(pages);
+	for (unsigned int i = 0; i < 3; i++)
+		kmm_work_advance_for_test(1000);
+	for (unsigned int i = 0; i < 2; i++)
+		kmm_work_advance_for_test(2000);
+	printf("%zu MiB used and freed: %zu KiB resident\n", size >> 20, arena_resident() >> 10);
+	assert_true(arena_resident() < 16UL << 20);
+	kmm_validate_pages();
+}
+
 #define START(test) cmocka_unit_test_setup_teardown(test, no_world, no_world)
 
 int main(void)
@@ -217,6 +250,7 @@ int main(void)
 		START(too_many_cpus_are_refused),
 		START(config_of_another_size_is_refused),
 		START(idle_library_costs_less_than_two_mebibytes_whatever_the_limit),
+		START(memory_that_was_used_and_freed_is_gone_after_a_while),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

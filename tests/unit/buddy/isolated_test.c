@@ -2,15 +2,17 @@
  * isolated_test.c - what happens in the moment in which a free block is off its list because its memory is being given
  * back: others wait for it, neighbours do not merge with it, and a child forked just then finds it free.
  */
+#include <sched.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/boot.h"
 #include "base/race.h"
+#include "base/work.h"
 #include "support/pages_world.h"
 
-static void (*in_the_moment)(void); /* runs once, inside buddy_trim(), without a lock */
+static void (*in_the_moment)(void); /* runs once, in who gives memory back, without a lock */
 
 static void hook(const char *point)
 {
@@ -162,12 +164,138 @@ static void a_child_forked_just_then_finds_the_block_free(void **state)
 	kmm_boot_reset_for_test();
 }
 
+/* The same by the library's own thread. */
+
+#define DELAY 1000000u
+
+static void use_blocks(unsigned int nr)
+{
+	struct page *pages[4];
+
+	for (unsigned int i = 0; i < nr; i++)
+		pages[i] = alloc_pages(GFP_KERNEL, 10);
+	for (unsigned int i = 0; i < nr; i++)
+		__free_pages(pages[i], 10);
+}
+
+static int setup_work(void **state)
+{
+	(void)state;
+	kmm_race_hook = hook;
+	pages_world_start(8 * PAGEBLOCK_SIZE);
+	buddy_options.reporting_delay = DELAY;
+	kmm_work_start();
+	return 0;
+}
+
+static int teardown_work(void **state)
+{
+	kmm_work_stop();
+	return teardown(state);
+}
+
+static void free_block_late(void)
+{
+	__free_pages(neighbour, 10);
+}
+
+static void a_block_freed_while_a_report_runs_has_its_own_delay(void **state)
+{
+	(void)state;
+	neighbour = alloc_pages(GFP_KERNEL, 10);
+	use_blocks(4);
+	in_the_moment = free_block_late;
+	kmm_work_advance_for_test(DELAY);
+	assert_null(in_the_moment);
+	assert_int_equal(buddy_nr_given_back(), 4 * pageblock_nr_pages);
+	kmm_work_advance_for_test(DELAY / 2);
+	assert_int_equal(buddy_nr_given_back(), 4 * pageblock_nr_pages);
+	kmm_work_advance_for_test(DELAY / 2);
+	assert_int_equal(buddy_nr_given_back(), 5 * pageblock_nr_pages);
+	kmm_validate_pages();
+}
+
+static struct page *taken[8];
+
+static void take_the_others(void)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		taken[i] = alloc_pages(GFP_KERNEL | __GFP_MOVABLE, 10);
+}
+
+static void a_request_takes_the_blocks_that_are_not_away(void **state)
+{
+	(void)state;
+	use_blocks(4);
+	memset(taken, 0, sizeof(taken));
+	in_the_moment = take_the_others;
+	kmm_work_advance_for_test(DELAY);
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_non_null(taken[i]);
+		memset(page_address(taken[i]), 0x5a, PAGEBLOCK_SIZE);
+	}
+	assert_int_equal(buddy_nr_given_back(), 4 * pageblock_nr_pages);
+	kmm_work_advance_for_test(DELAY);
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(*(char *)page_address(taken[i]), 0x5a);
+		__free_pages(taken[i], 10);
+	}
+	kmm_validate_pages();
+}
+
+static bool inside, leaving;
+
+/* The child needs what the parent's end holds; it must not be waited for meanwhile. */
+static void fork_while_the_library_ends(void)
+{
+	const struct timespec into_the_end = { .tv_nsec = 20 * 1000 * 1000 };
+	pid_t child;
+
+	smp_store_release(&inside, true);
+	while (!smp_load_acquire(&leaving))
+		sched_yield();
+	nanosleep(&into_the_end, NULL);
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	if (child < 0 || waitpid(child, &child_status, 0) != child)
+		child_status = -1;
+}
+
+static void the_end_waits_for_a_report_that_forks(void **state)
+{
+	struct kmm_config config = {
+		.size = sizeof(config), .limit = 64UL << 20, .nr_cpus = 1, .options = "page_reporting_delay=0"
+	};
+
+	(void)state;
+	assert_int_equal(kmm_init(&config), 0);
+	child_status = -1;
+	inside = leaving = false;
+	kmm_race_hook = hook;
+	in_the_moment = fork_while_the_library_ends;
+	use_blocks(4);
+	while (!smp_load_acquire(&inside))
+		sched_yield();
+	smp_store_release(&leaving, true);
+	kmm_exit();
+	assert_true(WIFEXITED(child_status));
+	assert_int_equal(WEXITSTATUS(child_status), 0);
+	kmm_race_hook = NULL;
+	kmm_boot_reset_for_test();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_request_waits_for_the_block, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_neighbour_freed_meanwhile_merges_afterwards, setup, teardown),
 		cmocka_unit_test(a_child_forked_just_then_finds_the_block_free),
+		cmocka_unit_test_setup_teardown(a_block_freed_while_a_report_runs_has_its_own_delay, setup_work,
+						teardown_work),
+		cmocka_unit_test_setup_teardown(a_request_takes_the_blocks_that_are_not_away, setup_work,
+						teardown_work),
+		cmocka_unit_test(the_end_waits_for_a_report_that_forks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,8 @@
  *             charged range owns that piece, so the ranges need no lock.
  * Lock-free:  base, page array and size are set once at start. A pageblock's word is read ACQUIRE by arena_pfn_online().
  * Invariants: A1  the pages of an online pageblock are readable and writable until the arena ends, also after it went
- *                 offline; the page array is readable for all pages, and all zero for pages that were never online
+ *                 offline, but for free ones that debug_pagealloc= closes (buddy/pagealloc_debug.c); the page array is
+ *                 readable for all pages, and all zero for pages that were never online
  *             A2  the base is aligned to the largest block (4 MiB), so a block of order n is aligned to 2^n pages
  *             A3  a mapped page of a charged range has a frame of its own taken from the buddy (or memblock)
  */

@@ -58,7 +58,8 @@ struct page *free_area_first(const struct zone *zone, unsigned int order, enum m
 	return list->next == list ? NULL : cds_list_first_entry(list, struct page, lru);
 }
 
-/* debug_guardpage_minorder=: keeps @page unused until its buddy is free, so that a stray write finds nobody's memory. */
+/* debug_guardpage_minorder=: keeps @page unused until its buddy is free, so that a stray write finds nobody's memory; with
+ * debug_pagealloc= it faults, for what was free is closed. Differs: the kernel has no guards without that. */
 static noinline void guard_set(struct zone *zone, struct page *page, unsigned int order, enum migratetype type)
 {
 	WRITE_ONCE(page->private, (unsigned long)order);

@@ -211,9 +211,84 @@ static void allocated_with_an_owner(void **state)
 	expect_never_handed_out(pfn_to_page(0), 2);
 }
 
+/* Behind the first page of a large block nobody looks, until its pages go out in small pieces. */
+static void a_flag_deep_inside_a_large_block(void **state)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 5), *again;
+
+	(void)state;
+	page_flag_set(page + 20, PG_slab);
+	__free_pages(page, 5);
+	if (KMM_CONFIG_CHECK || buddy_options.check_pages) {
+		expect_bad_page("PAGE_FLAGS_CHECK_AT_FREE flag(s) set", 32);
+		expect_never_handed_out(page, 32);
+		return;
+	}
+	assert_silent();
+	again = alloc_pages(GFP_KERNEL, 5);
+	assert_ptr_equal(again, page);
+	assert_silent();
+	__free_pages(again, 5);
+	for (unsigned int i = 0; i < 2; i++)
+		__free_pages(alloc_pages(GFP_KERNEL, 4), 4);
+	assert_silent();
+	again = alloc_pages(GFP_KERNEL, 4);
+	page = alloc_pages(GFP_KERNEL, 3);
+	assert_non_null(page);
+	__free_pages(again, 4);
+	__free_pages(page, 3);
+	expect_bad_page("PAGE_FLAGS_CHECK_AT_PREP flag(s) set", 8);
+}
+
+static void a_flag_deep_inside_a_large_compound_page(void **state)
+{
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, 5);
+
+	(void)state;
+	page_flag_set(page + 20, PG_slab);
+	__free_pages(page, 5);
+	expect_bad_page("PAGE_FLAGS_CHECK_AT_FREE flag(s) set", 32);
+	expect_never_handed_out(page, 32);
+}
+
+static void a_large_block_with_a_used_page_is_not_handed_out(void **state)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 5), *again;
+
+	(void)state;
+	__free_pages(page, 5);
+	pfn_to_page(20)->refcount = 1;
+	again = alloc_pages(GFP_KERNEL, 5);
+	if (KMM_CONFIG_CHECK || buddy_options.check_pages) {
+		assert_int_equal(page_to_pfn(again), 32);
+		__free_pages(again, 5);
+		expect_bad_page("nonzero _refcount", 32);
+		return;
+	}
+	assert_ptr_equal(again, page);
+	assert_silent();
+	page[20].refcount = 0;
+	__free_pages(again, 5);
+}
+
+static int setup_check_pages(void **state)
+{
+	(void)state;
+	capture_start();
+	buddy_options_reset();
+	buddy_options.min_free_kbytes = 0;
+	buddy_options.check_pages = true;
+	assert_int_equal(arena_start(PAGEBLOCK_SIZE), 0);
+	return buddy_start();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_one_block, teardown_pages)
+#define ALL(name)                                                                        \
+	{                                                                                \
+#name "_with_check_pages", name, setup_check_pages, teardown_pages, NULL \
+	}
 	const struct CMUnitTest tests[] = {
 		TEST(page_handed_out_of_order_0),
 		TEST(only_the_first_page_of_several_has_a_reference),
@@ -228,6 +303,11 @@ int main(void)
 		TEST(allocated_with_a_flag),
 		TEST(allocated_with_mapcount),
 		TEST(allocated_with_an_owner),
+		TEST(a_flag_deep_inside_a_large_block),
+		ALL(a_flag_deep_inside_a_large_block),
+		TEST(a_flag_deep_inside_a_large_compound_page),
+		TEST(a_large_block_with_a_used_page_is_not_handed_out),
+		ALL(a_large_block_with_a_used_page_is_not_handed_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

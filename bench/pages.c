@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * pages.c - the page allocator.
  */
+#include <string.h>
+
 #include <kmm/kmm.h>
 
 #include "bench.h"
@@ -55,8 +57,37 @@ static void bulk_round(void)
 	record("10 000 pages: free in random order", KMM, free_ns / (double)(times * BULK));
 }
 
+/* Several parts in a row, so that the clock is not most of what is measured. */
+#define PART 64
+#define PARTS 4
+
+static void part_round(void)
+{
+	const unsigned long times = bench_repeat(PARTS * PART * 10.0);
+	struct page *parts[PARTS][PART];
+	double alloc_ns = 0, free_ns = 0;
+
+	for (unsigned long t = 0; t < times; t++) {
+		double start, middle;
+
+		memset(parts, 0, sizeof(parts));
+		start = bench_now();
+		for (unsigned int i = 0; i < PARTS; i++)
+			if (alloc_pages_bulk(GFP_KERNEL, PART, parts[i]) != PART)
+				bench_fail("out of pages");
+		middle = bench_now();
+		for (unsigned int i = 0; i < PARTS; i++)
+			release_pages(parts[i], PART);
+		free_ns += bench_now() - middle;
+		alloc_ns += middle - start;
+	}
+	record("page bulk of 64: allocate", KMM, alloc_ns / (double)(times * PARTS * PART));
+	record("page bulk of 64: release", KMM, free_ns / (double)(times * PARTS * PART));
+}
+
 const struct bench_case page_cases[] = {
 	{ NULL, pair_round, NULL },
 	{ NULL, bulk_round, NULL },
+	{ NULL, part_round, NULL },
 	{ NULL, NULL, NULL },
 };

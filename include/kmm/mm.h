@@ -12,6 +12,7 @@
 
 #include <kmm/api.h>
 #include <kmm/gfp.h>
+#include <kmm/numa.h>
 
 KMM_BEGIN_DECLS
 
@@ -166,6 +167,78 @@ KMM_API KMM_MUST_CHECK void *alloc_pages_exact_nid(int nid, size_t size, gfp_t g
  * Source:  free_pages_exact(), mm/page_alloc.c, Linux 6.1.
  */
 KMM_API void free_pages_exact(void *addr, size_t size);
+
+/**
+ * __alloc_pages_bulk - many pages of order 0 at once.
+ * @gfp:   as for alloc_pages().      @preferred_nid: the node to take them from, or NUMA_NO_NODE for the caller's.
+ * @nodemask: which nodes may be used; NULL: all.      @nr_pages: entries of @page_array, which is filled from its start.
+ * @page_array: pages, or NULL where one is wanted; entries that are not NULL stay as they are.
+ *
+ * As many as there are on the node without going below its watermark; no other node is asked, and nothing is waited for or
+ * reported. Only when that gives none, one page is taken as alloc_pages() would. Each page is freed by itself.
+ *
+ * Context: as alloc_pages().
+ * Return:  n, when the first n entries of @page_array have a page now; @nr_pages when all have. Less is no failure: ask again,
+ *          or go on with what there is.
+ * Source:  __alloc_pages_bulk(), mm/page_alloc.c, Linux 6.1; without lists of pages, as Linux 6.14.
+ */
+KMM_API unsigned long __alloc_pages_bulk(gfp_t gfp, int preferred_nid, const nodemask_t *nodemask, int nr_pages,
+					 struct page **page_array);
+
+/**
+ * alloc_pages_bulk - __alloc_pages_bulk() from the caller's node.
+ * @gfp, @nr_pages, @page_array: as there. Context: as alloc_pages(). Return: as __alloc_pages_bulk().
+ * Source:  alloc_pages_bulk(), include/linux/gfp.h, Linux 6.14.
+ */
+static inline unsigned long alloc_pages_bulk(gfp_t gfp, int nr_pages, struct page **page_array)
+{
+	return __alloc_pages_bulk(gfp, NUMA_NO_NODE, NULL, nr_pages, page_array);
+}
+
+/**
+ * alloc_pages_bulk_array - alloc_pages_bulk() by its name before Linux 6.14.
+ * @gfp, @nr_pages, @page_array: as there. Context: as alloc_pages(). Return: as __alloc_pages_bulk().
+ * Source:  alloc_pages_bulk_array(), include/linux/gfp.h, Linux 6.1.
+ */
+static inline unsigned long alloc_pages_bulk_array(gfp_t gfp, unsigned long nr_pages, struct page **page_array)
+{
+	return __alloc_pages_bulk(gfp, NUMA_NO_NODE, NULL, (int)nr_pages, page_array);
+}
+
+/**
+ * alloc_pages_bulk_node - alloc_pages_bulk() from a node.
+ * @gfp, @nid, @nr_pages, @page_array: as for __alloc_pages_bulk(). Context: as alloc_pages(). Return: as
+ * __alloc_pages_bulk().
+ * Source:  alloc_pages_bulk_node(), include/linux/gfp.h, Linux 6.14.
+ */
+static inline unsigned long alloc_pages_bulk_node(gfp_t gfp, int nid, unsigned long nr_pages, struct page **page_array)
+{
+	return __alloc_pages_bulk(gfp, nid, NULL, (int)nr_pages, page_array);
+}
+
+/**
+ * alloc_pages_bulk_array_node - alloc_pages_bulk_node() by its name before Linux 6.14.
+ * @gfp, @nid, @nr_pages, @page_array: as for __alloc_pages_bulk(). Context: as alloc_pages(). Return: as
+ * __alloc_pages_bulk().
+ * Source:  alloc_pages_bulk_array_node(), include/linux/gfp.h, Linux 6.1.
+ */
+static inline unsigned long alloc_pages_bulk_array_node(gfp_t gfp, int nid, unsigned long nr_pages,
+							struct page **page_array)
+{
+	return __alloc_pages_bulk(gfp, nid, NULL, (int)nr_pages, page_array);
+}
+
+/**
+ * release_pages - put_page() of many pages at once.
+ * @pages: pages that the caller holds a reference on, in any order; any page of a compound page. NULL entries are reported.
+ * @nr:    how many.
+ *
+ * Single pages whose last reference goes are given back many at a time. @pages itself stays as it is.
+ *
+ * Context: as put_page().
+ * Source:  release_pages(), mm/swap.c, Linux 6.1.
+ */
+KMM_API void release_pages(struct page **pages, int nr);
 
 /**
  * page_address - where the memory of a page is.

@@ -19,6 +19,7 @@
 #include "arena/memblock.h"
 #include "base/race.h"
 #include "buddy/pcp_fast.h"
+#include "buddy/prep_fast.h"
 
 /* Pages of one list that leave before the next list has its turn. */
 #define PCP_DETACH_RUN 16
@@ -149,7 +150,26 @@ static void put_list(struct zone *zone, struct cds_list_head *list, unsigned int
 		sweep_notify();
 }
 
-/* One block for the caller, by the whole search; more for the lists only where no other type suffers for it. */
+/* Up to @nr blocks for the lists, only where no other type suffers for it; how many. */
+static int take_more(struct zone *zone, unsigned int order, enum migratetype type, int nr, struct cds_list_head *list)
+{
+	int got = 0;
+
+	kmm_assert_held(&zone->lock);
+	for (; got < nr; got++) {
+		bool zero = false;
+		struct page *page = free_area_take(zone, order, type, &zero);
+
+		if (!page)
+			break;
+		mark_pcp(page, order, zero);
+		cds_list_add_tail(&page->lru, list);
+	}
+	zone_account(zone, type, -((long)got << order));
+	return got;
+}
+
+/* One block for the caller, by the whole search; more for the lists. */
 static struct page *refill(struct zone *zone, unsigned int order, enum migratetype type, unsigned int alloc_flags,
 			   int nr_blocks, bool *reported)
 {
@@ -162,16 +182,7 @@ static struct page *refill(struct zone *zone, unsigned int order, enum migratety
 	if (page) {
 		zone_account(zone, pageblock_type(page), -(1L << order));
 		WRITE_ONCE(zone->nr_alloc, zone->nr_alloc + (1UL << order));
-		for (; nr < nr_blocks - 1; nr++) {
-			bool zero = false;
-			struct page *more = free_area_take(zone, order, type, &zero);
-
-			if (!more)
-				break;
-			mark_pcp(more, order, zero);
-			cds_list_add_tail(&more->lru, &list);
-		}
-		zone_account(zone, type, -((long)nr << order));
+		nr = take_more(zone, order, type, nr_blocks - 1, &list);
 	}
 	kmm_unlock(&zone->lock);
 	if (!zone_flag_test(zone, ZONE_BELOW_HIGH) && is_below_high(zone))
@@ -221,24 +232,70 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype t
 	return page;
 }
 
-unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp, unsigned int nr, struct page **pages)
+/* As refill(), for @nr single pages of the caller's. How many, marked as if they came from a list. */
+static unsigned int refill_bulk(struct zone *zone, enum migratetype type, unsigned int alloc_flags, unsigned int nr,
+				int nr_more, struct page **pages)
 {
+	CDS_LIST_HEAD(list);
+	unsigned int got = 0;
+	int more = 0;
+
+	kmm_lock(&zone->lock);
+	while (got < nr && likely(zone->started)) {
+		bool zero = false;
+		struct page *page = zone_take_locked(zone, 0, type, alloc_flags, &zero);
+
+		if (!page)
+			break;
+		zone_account(zone, pageblock_type(page), -1);
+		mark_pcp(page, 0, zero);
+		pages[got++] = page;
+	}
+	WRITE_ONCE(zone->nr_alloc, zone->nr_alloc + got);
+	if (got == nr)
+		more = take_more(zone, 0, type, nr_more, &list);
+	kmm_unlock(&zone->lock);
+	if (!zone_flag_test(zone, ZONE_BELOW_HIGH) && is_below_high(zone))
+		zone_flag_set(zone, ZONE_BELOW_HIGH);
+	put_list(zone, &list, pcp_index(0, type), more);
+	return got;
+}
+
+unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp, unsigned int alloc_flags,
+			    unsigned int nr, struct page **pages, unsigned int *nr_ready)
+{
+	const bool plain = !(READ_ONCE(buddy_special) & SPECIAL_OPTIONS);
 	struct per_cpu_pages *pcp = pcp_trylock(zone);
 	struct cds_list_head *list, *pos;
-	unsigned int got = 0;
+	unsigned int got = 0, more, used;
+	int nr_more;
 
 	if (!pcp)
 		return 0;
 	list = &pcp->lists[pcp_index(0, type)];
-	for (pos = list->next; got < nr && pos != list; pos = pos->next)
-		pages[got++] = page_of(pos);
+	for (pos = list->next; got < nr && pos != list; got++) {
+		struct page *page = page_of(pos);
+
+		pos = pos->next;
+		*nr_ready += plain && prep_listed_page_fast(page, gfp);
+		pages[got] = page;
+	}
 	/* Those from the head up to @pos leave. */
 	list->next = pos;
 	pos->prev = list;
 	WRITE_ONCE(pcp->count, pcp->count - (int)got);
 	pcp_note_alloc(pcp, (int)got, gfp);
+	if (likely(got == nr)) {
+		kmm_spin_unlock(&pcp->lock);
+		return got;
+	}
+	nr_more = refill_size(pcp, zone, 0) - 1;
+	used = pcp->batch_used;
+	WRITE_ONCE(pcp->batch_used, 0U);
 	kmm_spin_unlock(&pcp->lock);
-	return got;
+	more = refill_bulk(zone, type, alloc_flags, nr - got, nr_more, pages + got);
+	fold_batch(zone, used + (gfp & __GFP_THISNODE ? 0 : more));
+	return got + more;
 }
 
 /* Moves up to @nr blocks from the tail of @list to that of @out; how many. */
@@ -327,6 +384,55 @@ void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum mig
 	free_list_to_zone(zone, &out);
 	if (unlikely(wake))
 		sweep_notify();
+}
+
+/* Puts the first pages of @pages that are of @zone on a list of this CPU, all under one lock; how many it dealt with. */
+static unsigned int free_run(struct zone *zone, struct page **pages, unsigned int nr)
+{
+	struct per_cpu_pages *pcp = pcp_trylock(zone);
+	unsigned int done = 0;
+	CDS_LIST_HEAD(out);
+	bool wake;
+
+	for (; likely(pcp) && done < nr; done++) {
+		struct page *page = pages[done];
+		const unsigned int word = pageblock_word(page);
+		enum migratetype type = pageblock_word_type(word);
+
+		if (unlikely(zone_of_word(word) != zone || type == MIGRATE_ISOLATE))
+			break;
+		if (unlikely(type >= MIGRATE_PCPTYPES))
+			type = MIGRATE_MOVABLE;
+		mark_pcp(page, 0, false);
+		cds_list_add(&page->lru, &pcp->lists[pcp_index(0, type)]);
+	}
+	if (likely(done)) {
+		WRITE_ONCE(pcp->count, pcp->count + (int)done);
+		pcp_note_free(pcp, (int)done);
+		if (unlikely(pcp->count >= pcp->high)) {
+			const int nr_out = flush_size(pcp, zone);
+
+			/* More may have come than is given back at a time. */
+			detach(pcp, max_of(nr_out, pcp->count - pcp->high), &out);
+		}
+	}
+	wake = pcp && wants_sweep(pcp);
+	if (likely(pcp))
+		kmm_spin_unlock(&pcp->lock);
+	free_list_to_zone(zone, &out);
+	if (unlikely(wake))
+		sweep_notify();
+	if (likely(done))
+		return done;
+	/* No lists, or somebody else has them, or the pageblock is to become free as a whole. */
+	zone_free_block(zone, pages[0], 0);
+	return 1;
+}
+
+void pcp_free_bulk(struct page **pages, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr;)
+		i += free_run(page_zone(pages[i]), pages + i, nr - i);
 }
 
 unsigned long drain_pages_zone(struct zone *zone, unsigned int cpu)

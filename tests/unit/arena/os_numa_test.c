@@ -6,7 +6,6 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,79 +23,39 @@
 #include "arena/os_numa.h"
 #include "base/compiler.h"
 #include "support/capture.h"
+#include "support/numa_dir.h"
 
 #define SIZE ((size_t)1 << 20)
-
-static char root[64]; /* the directory of the test that runs */
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st, (void)flag, (void)ftw;
-	return remove(path);
-}
 
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/kmm_numa_XXXXXX");
-	if (!mkdtemp(root))
-		return -1;
-	os_numa_root_override(root);
 	capture_start();
-	return 0;
+	return numa_dir_start();
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	capture_stop();
-	os_numa_root_override(NULL);
 	os_inject_failure(0);
-	return nftw(root, remove_one, 4, FTW_DEPTH | FTW_PHYS);
-}
-
-static void write_file(const char *name, const char *content)
-{
-	char path[sizeof(root) + 64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", root, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(content, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	return numa_dir_stop();
 }
 
 static void remove_file(const char *name)
 {
-	char path[sizeof(root) + 64];
+	char path[sizeof(numa_dir) + 64];
 
-	snprintf(path, sizeof(path), "%s/%s", root, name);
+	snprintf(path, sizeof(path), "%s/%s", numa_dir, name);
 	assert_int_equal(remove(path), 0);
-}
-
-static void write_node(unsigned int node, const char *cpus, const char *distance, unsigned long kib)
-{
-	char path[sizeof(root) + 64], text[128];
-
-	snprintf(path, sizeof(path), "%s/node%u", root, node);
-	assert_int_equal(mkdir(path, 0700), 0);
-	snprintf(path, sizeof(path), "node%u/cpulist", node);
-	write_file(path, cpus);
-	snprintf(path, sizeof(path), "node%u/distance", node);
-	write_file(path, distance);
-	snprintf(path, sizeof(path), "node%u/meminfo", node);
-	snprintf(text, sizeof(text), "Node %u MemTotal:       %lu kB\nNode %u MemFree:        12 kB\n", node, kib,
-		 node);
-	write_file(path, text);
 }
 
 static void write_two_nodes(void)
 {
-	write_file("online", "0-1\n");
-	write_file("has_memory", "0-1\n");
-	write_node(0, "0-3,8,10-11\n", "10 21\n", 1024);
-	write_node(1, "4-7,9\n", "21 10\n", 2048);
+	numa_dir_write("online", "0-1\n");
+	numa_dir_write("has_memory", "0-1\n");
+	numa_dir_write_node(0, "0-3,8,10-11\n", "10 21\n", 1024);
+	numa_dir_write_node(1, "4-7,9\n", "21 10\n", 2048);
 }
 
 /* Whatever was read, users may rely on this much. */
@@ -162,12 +121,12 @@ static void a_ring_of_four_keeps_its_distances_and_its_numbers(void **state)
 	struct os_numa_map map;
 
 	(void)state;
-	write_file("online", "0,2,8-9\n");
-	write_file("has_memory", "0,2,8-9\n");
-	write_node(0, "0\n", "10 20 30 21\n", 1);
-	write_node(2, "1\n", "20 10 20 30\n", 2);
-	write_node(8, "2\n", "30 20 10 20\n", 3);
-	write_node(9, "1023-1030\n", "22 30 20 10\n", 4); /* and CPUs beyond the map */
+	numa_dir_write("online", "0,2,8-9\n");
+	numa_dir_write("has_memory", "0,2,8-9\n");
+	numa_dir_write_node(0, "0\n", "10 20 30 21\n", 1);
+	numa_dir_write_node(2, "1\n", "20 10 20 30\n", 2);
+	numa_dir_write_node(8, "2\n", "30 20 10 20\n", 3);
+	numa_dir_write_node(9, "1023-1030\n", "22 30 20 10\n", 4); /* and CPUs beyond the map */
 	read_map(&map);
 	assert_int_equal(map.nr_nodes, 4);
 	for (unsigned int i = 0; i < 4; i++) {
@@ -188,12 +147,12 @@ static void cpus_of_a_node_without_memory_go_to_the_nearest_that_has_some(void *
 	struct os_numa_map map;
 
 	(void)state;
-	write_file("online", "0-3\n");
-	write_file("has_memory", "1-3\n");
-	write_node(0, "0-1\n", "10 40 20 20\n", 0); /* two are as near: the lower number */
-	write_node(1, "2-3\n", "40 10 30 30\n", 4096);
-	write_node(2, "\n", "20 30 10 11\n", 4096); /* memory without CPUs */
-	write_node(3, "4-5\n", "20 30 11 10\n", 4096);
+	numa_dir_write("online", "0-3\n");
+	numa_dir_write("has_memory", "1-3\n");
+	numa_dir_write_node(0, "0-1\n", "10 40 20 20\n", 0); /* two are as near: the lower number */
+	numa_dir_write_node(1, "2-3\n", "40 10 30 30\n", 4096);
+	numa_dir_write_node(2, "\n", "20 30 10 11\n", 4096); /* memory without CPUs */
+	numa_dir_write_node(3, "4-5\n", "20 30 11 10\n", 4096);
 	read_map(&map);
 	assert_int_equal(map.nr_nodes, 3);
 	assert_int_equal(map.os_id[0], 1);
@@ -211,8 +170,8 @@ static void nodes_beyond_the_map_are_left_out_and_said_once(void **state)
 	char distance[256], cpu[16];
 
 	(void)state;
-	write_file("online", "0-19\n");
-	write_file("has_memory", "0-19\n");
+	numa_dir_write("online", "0-19\n");
+	numa_dir_write("has_memory", "0-19\n");
 	for (unsigned int i = 0; i < 20; i++) {
 		size_t len = 0;
 
@@ -221,7 +180,7 @@ static void nodes_beyond_the_map_are_left_out_and_said_once(void **state)
 			len += (size_t)snprintf(distance + len, sizeof(distance) - len, " %u",
 						10 + (i > j ? i - j : j - i));
 		snprintf(cpu, sizeof(cpu), "%u\n", i);
-		write_node(i, cpu, distance, 4096);
+		numa_dir_write_node(i, cpu, distance, 4096);
 	}
 	read_map(&map);
 	assert_int_equal(map.nr_nodes, OS_NUMA_MAX_NODES);
@@ -245,13 +204,13 @@ static void lists_longer_than_the_reader_are_read_to_their_end(void **state)
 	write_two_nodes();
 	for (unsigned int cpu = 1; cpu < OS_NUMA_MAX_CPUS; cpu += 2)
 		len += (size_t)snprintf(cpus + len, sizeof(cpus) - len, "%s%u", len ? "," : "", cpu);
-	write_file("node1/cpulist", cpus); /* and no newline at the end */
-	write_file("node0/cpulist", "\n");
+	numa_dir_write("node1/cpulist", cpus); /* and no newline at the end */
+	numa_dir_write("node0/cpulist", "\n");
 	len = 0;
 	while (len < 4096)
 		len += (size_t)snprintf(meminfo + len, sizeof(meminfo) - len, "Node 1 SomethingOfALaterKernel: 5 kB\n");
 	snprintf(meminfo + len, sizeof(meminfo) - len, "Node 1 MemTotal: 7 kB\n");
-	write_file("node1/meminfo", meminfo);
+	numa_dir_write("node1/meminfo", meminfo);
 	read_map(&map);
 	assert_int_equal(map.nr_nodes, 2);
 	for (unsigned int cpu = 0; cpu < OS_NUMA_MAX_CPUS; cpu++)
@@ -266,7 +225,7 @@ static void more_memory_than_addresses_is_all_there_can_be(void **state)
 
 	(void)state;
 	write_two_nodes();
-	write_file("node1/meminfo", "Node 1 MemTotal: 18446744073709551609 kB\n");
+	numa_dir_write("node1/meminfo", "Node 1 MemTotal: 18446744073709551609 kB\n");
 	read_map(&map);
 	assert_int_equal(map.nr_nodes, 2);
 	assert_true(map.mem_size[1] == SIZE_MAX);
@@ -279,7 +238,7 @@ static void an_older_kernel_says_has_normal_memory(void **state)
 	(void)state;
 	write_two_nodes();
 	remove_file("has_memory");
-	write_file("has_normal_memory", "1\n");
+	numa_dir_write("has_normal_memory", "1\n");
 	read_map(&map);
 	assert_int_equal(map.nr_nodes, 1);
 	assert_int_equal(map.os_id[0], 1);
@@ -298,7 +257,7 @@ static void a_system_without_nodes_is_one_node_and_nothing_is_said(void **state)
 	remove_file("online");
 	read_map(&map);
 	assert_one_node(&map);
-	write_file("online", "0-1\n");
+	numa_dir_write("online", "0-1\n");
 	remove_file("has_memory");
 	read_map(&map);
 	assert_one_node(&map);
@@ -322,10 +281,10 @@ static void a_missing_file_is_named_and_one_node_assumed(void **state)
 		assert_one_node(&map);
 		assert_int_equal(capture.nr, 1);
 		assert_int_equal(capture.last_level, KMM_REPORT_INFO);
-		assert_non_null(strstr(capture.last, root));
+		assert_non_null(strstr(capture.last, numa_dir));
 		assert_non_null(strstr(capture.last, names[i]));
-		assert_int_equal(nftw(root, remove_one, 4, FTW_DEPTH | FTW_PHYS), 0);
-		assert_int_equal(mkdir(root, 0700), 0);
+		assert_int_equal(numa_dir_remove(), 0);
+		assert_int_equal(mkdir(numa_dir, 0700), 0);
 	}
 }
 
@@ -381,8 +340,8 @@ static void garbage_is_named_and_one_node_assumed(void **state)
 	write_two_nodes();
 	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (unsigned int j = 0; j < ARRAY_SIZE(good); j++)
-			write_file(good[j].name, good[j].content);
-		write_file(cases[i].name, cases[i].content);
+			numa_dir_write(good[j].name, good[j].content);
+		numa_dir_write(cases[i].name, cases[i].content);
 		capture_clear();
 		read_map(&map);
 		assert_one_node(&map);
@@ -392,7 +351,7 @@ static void garbage_is_named_and_one_node_assumed(void **state)
 	}
 	/* The good ones are good, so it was the case that counted. */
 	for (unsigned int j = 0; j < ARRAY_SIZE(good); j++)
-		write_file(good[j].name, good[j].content);
+		numa_dir_write(good[j].name, good[j].content);
 	capture_clear();
 	read_map(&map);
 	assert_int_equal(map.nr_nodes, 2);
@@ -401,13 +360,13 @@ static void garbage_is_named_and_one_node_assumed(void **state)
 
 static void a_directory_in_place_of_a_file_is_garbage(void **state)
 {
-	char path[sizeof(root) + 16];
+	char path[sizeof(numa_dir) + 16];
 	struct os_numa_map map;
 
 	(void)state;
 	write_two_nodes();
 	remove_file("node1/cpulist");
-	snprintf(path, sizeof(path), "%s/node1/cpulist", root);
+	snprintf(path, sizeof(path), "%s/node1/cpulist", numa_dir);
 	assert_int_equal(mkdir(path, 0700), 0);
 	read_map(&map);
 	assert_one_node(&map);
@@ -436,7 +395,7 @@ static void errno_and_descriptors_are_left_alone(void **state)
 	errno = 77;
 	os_numa_read(&map);
 	assert_int_equal(errno, 77);
-	write_file("node1/distance", "?");
+	numa_dir_write("node1/distance", "?");
 	errno = 77;
 	os_numa_read(&map);
 	assert_int_equal(errno, 77);

@@ -293,11 +293,12 @@ void arena_set_boot_pfn(unsigned long pfn)
 	wanted_boot_pfn = ALIGN_DOWN(pfn, pageblock_nr_pages);
 }
 
-/* The memory that memblock hands out from: up to the end of a section. */
+/* The memory that memblock hands out from: as much as a section has, as far as the limit goes. */
 static int bring_up_boot_pages(void)
 {
-	const unsigned long pfn = wanted_boot_pfn < kmm_arena.nr_limit ? wanted_boot_pfn : 0;
-	const unsigned long end = min_of(ALIGN_DOWN(pfn, PAGES_PER_SECTION) + PAGES_PER_SECTION, kmm_arena.nr_limit);
+	const unsigned long half = ALIGN_DOWN(kmm_arena.nr_limit / 2, pageblock_nr_pages);
+	const unsigned long pfn = min_of(wanted_boot_pfn, half);
+	const unsigned long end = min_of(pfn + PAGES_PER_SECTION, kmm_arena.nr_limit);
 
 	kmm_arena.boot_pfn = pfn;
 	kmm_arena.nr_boot = end - pfn;

@@ -66,7 +66,8 @@ void arena_options_reset(void);
  * mem_max= if that is more, and brings a section online for memblock, from where arena_set_boot_pfn() says. Returns 0,
  * -ENOMEM or -EINVAL, has reported which step failed and undone the rest. */
 int arena_start(size_t limit);
-/* Where the boot allocator takes its pages from, so that it spares a small first zone. For one start, before it. */
+/* Where the boot allocator takes its pages from, so that it spares a first zone, which is at most half of the limit. For one
+ * start, before it. */
 void arena_set_boot_pfn(unsigned long pfn);
 /* @final as in kmm_stop_rooms(): the pages stay as they are, for the caller has given back what need not outlive the end;
  * the page array is emptied and reads as zeros. Otherwise the arena is unmapped and can be started again. */

@@ -83,18 +83,23 @@ static unsigned long setup_zones(struct pglist_data *node, unsigned long start, 
 	return end;
 }
 
-/* Pages of the limit for each node: by its memory where the system says so, else all the same. */
+/* Pages of the limit for each node: by its memory where the system says so, else all the same; at least one pageblock. */
 static void split_limit(const struct os_numa_map *map, bool fake, unsigned long nr_pages[])
 {
 	uint64_t left = kmm_arena.nr_limit >> pageblock_order, weight[MAX_NUMNODES], rest = 0;
 
 	for (unsigned int nid = 0; nid < nr_online_nodes; nid++) {
-		weight[nid] = fake ? 1 : max_of(map->mem_size[nid] / ARENA_MIN_SIZE, 1u);
+		/* So many bits of pageblocks are enough for any machine, and the product below has room for them. */
+		const uint64_t size = min_of((uint64_t)(map->mem_size[nid] / ARENA_MIN_SIZE), (uint64_t)INT32_MAX);
+
+		weight[nid] = fake ? 1 : max_of(size, (uint64_t)1);
 		rest += weight[nid];
 	}
 	for (unsigned int nid = 0; nid < nr_online_nodes; nid++) {
+		const uint64_t for_others = nr_online_nodes - nid - 1;
 		uint64_t blocks = left * weight[nid] / rest;
 
+		blocks = max_of(min_of(blocks, left - for_others), (uint64_t)1);
 		nr_pages[nid] = (unsigned long)blocks << pageblock_order;
 		left -= blocks;
 		rest -= weight[nid];

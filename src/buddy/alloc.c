@@ -88,21 +88,23 @@ enum look { LOOK_TAKE, LOOK_NEXT, LOOK_FULL };
 static noinline enum look reclaim_zone(struct zone *zone, unsigned int order, gfp_t gfp, unsigned int alloc_flags,
 				       unsigned long mark, const struct alloc_context *ac)
 {
+	enum node_reclaim_result result;
+
 	if (alloc_flags & ALLOC_NO_WATERMARKS)
 		return LOOK_TAKE;
-	if (!buddy_options.zone_reclaim_mode || !reclaim_ops.node_reclaim || !(gfp & __GFP_DIRECT_RECLAIM) ||
+	if (!buddy_options.zone_reclaim_mode || !reclaim_ops.node_reclaim ||
 	    !zone_allows_reclaim(ac->preferred_zone, zone))
 		return LOOK_FULL;
-	switch (reclaim_ops.node_reclaim((unsigned int)zone->zone_pgdat->node_id, gfp, order)) {
-	case NODE_RECLAIM_NOSCAN:
+	/* Others may reclaim here, so it is not full for them. Who is at it already must not come into it again. */
+	if (!(gfp & __GFP_DIRECT_RECLAIM) || (kmm_task_flags & PF_MEMALLOC))
 		return LOOK_NEXT;
-	case NODE_RECLAIM_FULL:
-		return LOOK_FULL;
-	case NODE_RECLAIM_SOME:
-	case NODE_RECLAIM_SUCCESS:
-	default:
-		return zone_watermark_ok(zone, order, mark, ac->highest_zoneidx, alloc_flags) ? LOOK_TAKE : LOOK_NEXT;
-	}
+	result = reclaim_ops.node_reclaim((unsigned int)zone->zone_pgdat->node_id, gfp, order);
+	if (result == NODE_RECLAIM_NOSCAN)
+		return LOOK_NEXT;
+	if (result != NODE_RECLAIM_FULL && zone_watermark_ok(zone, order, mark, ac->highest_zoneidx, alloc_flags))
+		return LOOK_TAKE;
+	/* After a success, somebody else was faster; or the mark is not the least one. The next time may end better. */
+	return result == NODE_RECLAIM_SUCCESS && (alloc_flags & ALLOC_WMARK_MASK) != WMARK_MIN ? LOOK_NEXT : LOOK_FULL;
 }
 
 static enum look look_at_zone(struct zone *zone, unsigned int order, gfp_t gfp, unsigned int alloc_flags,
@@ -119,7 +121,7 @@ static enum look look_at_zone(struct zone *zone, unsigned int order, gfp_t gfp, 
 struct walk {
 	bool use_hints;    /* skip zones that were found full lately */
 	bool hint_skipped; /* one was */
-	bool fair_skipped; /* one had used up its share, or was on another node */
+	bool fair_skipped; /* one had used up its share */
 };
 
 static struct page *walk_zones(gfp_t gfp, unsigned int order, unsigned int alloc_flags, const struct alloc_context *ac,

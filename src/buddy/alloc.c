@@ -56,6 +56,15 @@ void prepare_alloc_context(gfp_t gfp, unsigned int nid, const nodemask_t *nodema
 	ac->preferred_zone = next_zones_zonelist(ac->zonelist->refs, ac->highest_zoneidx, nodemask)->zone;
 }
 
+/* Types were mixed: reclaim shall free whole blocks. Two threads that see the flag may both wake it. */
+static noinline void wake_for_boost(struct zone *zone, gfp_t gfp)
+{
+	if (!(gfp & __GFP_KSWAPD_RECLAIM) || !reclaim_ops.wakeup_kswapd)
+		return;
+	zone_flag_clear(zone, ZONE_BOOSTED_WATERMARK);
+	reclaim_ops.wakeup_kswapd(zone, 0, 0, zone->idx);
+}
+
 static struct page *take_from_zone(struct zone *zone, unsigned int order, gfp_t gfp, unsigned int alloc_flags,
 				   const struct alloc_context *ac)
 {
@@ -72,6 +81,8 @@ static struct page *take_from_zone(struct zone *zone, unsigned int order, gfp_t 
 	}
 	if (unlikely(page && order && (alloc_flags & ALLOC_HARDER)))
 		reserve_highatomic_pageblock(zone, page);
+	if (unlikely(zone_flag_test(zone, ZONE_BOOSTED_WATERMARK)))
+		wake_for_boost(zone, gfp);
 	return page;
 }
 
@@ -110,9 +121,14 @@ static noinline enum look reclaim_zone(struct zone *zone, unsigned int order, gf
 static enum look look_at_zone(struct zone *zone, unsigned int order, gfp_t gfp, unsigned int alloc_flags,
 			      const struct alloc_context *ac)
 {
-	const unsigned long mark = wmark_pages(zone, (enum zone_watermarks)(alloc_flags & ALLOC_WMARK_MASK));
+	const enum zone_watermarks wmark = (enum zone_watermarks)(alloc_flags & ALLOC_WMARK_MASK);
+	const unsigned long mark = wmark_pages(zone, wmark);
 
 	if (likely(zone_watermark_ok(zone, order, mark, ac->highest_zoneidx, alloc_flags)))
+		return LOOK_TAKE;
+	/* The boost is for reclaim to work towards; a page for who cannot wait is not refused for it. */
+	if (!order && (gfp & __GFP_ATOMIC) && wmark == WMARK_MIN &&
+	    zone_watermark_ok(zone, 0, READ_ONCE(zone->watermark[WMARK_MIN]), ac->highest_zoneidx, alloc_flags))
 		return LOOK_TAKE;
 	return reclaim_zone(zone, order, gfp, alloc_flags, mark, ac);
 }

@@ -29,18 +29,20 @@ static unsigned long int_sqrt(unsigned long x)
 	return root;
 }
 
-static unsigned long total_managed(void)
+/* Of all zones up to @highest. */
+static unsigned long total_managed(enum zone_type highest)
 {
 	unsigned long total = 0;
 
 	for_each_zone(zone)
-		total += zone_managed_pages(zone);
+		total += zone->idx <= highest ? zone_managed_pages(zone) : 0;
 	return total;
 }
 
-/* Larger worlds need more in reserve, but not in proportion. */
-static unsigned long min_free_pages(unsigned long managed)
+/* Larger worlds need more in reserve, but not in proportion. What only movable pages may use does not count. */
+static unsigned long min_free_pages(void)
 {
+	const unsigned long managed = total_managed(ZONE_NORMAL);
 	unsigned long kbytes = buddy_options.min_free_kbytes;
 
 	if (kbytes == UINT_MAX) {
@@ -94,7 +96,7 @@ static void setup_lowmem_reserve(struct pglist_data *node)
 
 void setup_watermarks(void)
 {
-	const unsigned long total = total_managed(), pages_min = min_free_pages(total);
+	const unsigned long total = total_managed(ZONE_MOVABLE), pages_min = min_free_pages();
 
 	for_each_zone(zone)
 		setup_zone_watermarks(zone, pages_min, total);

@@ -218,7 +218,7 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const no
 			KMM_WARN_ONCE(true, "order:%u is too large, mode:%#x", order, gfp);
 		return NULL;
 	}
-	if (unlikely(READ_ONCE(injected.left)) && injection_strikes())
+	if (unlikely(READ_ONCE(injected.left)) && !(gfp & __GFP_NOFAIL) && injection_strikes())
 		return NULL;
 	/* ACQUIRE: pairs with set_special(). Before that, another thread may be laying out the nodes. */
 	if (unlikely(smp_load_acquire(&buddy_special) & SPECIAL_COLD) && !start_cold())

@@ -10,6 +10,7 @@
  *             mm/page_alloc.c, Linux 6.1. Differs: the lists of all CPUs are drained for every request before it fails.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 
@@ -112,6 +113,13 @@ static bool blocks_are_away(const struct request *rq)
 	return false;
 }
 
+/* Memory from elsewhere rather than none. */
+static void allow_all_nodes(struct request *rq)
+{
+	rq->ac.nodemask = NULL;
+	rq->ac.preferred_zone = next_zones_zonelist(rq->ac.zonelist->refs, rq->ac.highest_zoneidx, NULL)->zone;
+}
+
 /* What CPUs and the reserve of high orders hold is free memory, too. */
 static struct page *look_after_drain(struct request *rq)
 {
@@ -170,6 +178,8 @@ static struct page *compact_and_look(struct request *rq, enum compact_result *re
 /* Would there be enough if everything that can be freed were free? */
 static bool reclaim_may_help(const struct request *rq)
 {
+	if (!reclaim_ops.try_to_free_pages)
+		return false;
 	for_each_zone_in(ref, &rq->ac) {
 		const struct zone *zone = ref->zone;
 		const unsigned long reclaimable = zone_page_state_snapshot(zone, NR_ZONE_INACTIVE_FILE) +
@@ -194,7 +204,8 @@ static bool should_retry(struct request *rq, enum compact_result compacted)
 		rq->fruitless++;
 	if (rq->fruitless > MAX_RECLAIM_RETRIES)
 		return false;
-	if (rq->progress && reclaim_may_help(rq)) {
+	/* Without progress, too: what is in the hands of others now may come free. */
+	if (reclaim_may_help(rq)) {
 		sched_yield();
 		return true;
 	}
@@ -206,11 +217,16 @@ static bool should_retry(struct request *rq, enum compact_result compacted)
 	return rq->progress;
 }
 
-static bool out_of_memory_helped(const struct request *rq)
+/* Not for requests that others can do without, nor for those that it would hardly help: a large block, one node, one low zone. */
+static bool out_of_memory_helped(struct request *rq)
 {
-	if (rq->order > PAGE_ALLOC_COSTLY_ORDER || (rq->gfp & (__GFP_RETRY_MAYFAIL | __GFP_NORETRY | __GFP_THISNODE)))
+	if (rq->order > PAGE_ALLOC_COSTLY_ORDER || rq->ac.highest_zoneidx < ZONE_NORMAL ||
+	    (rq->gfp & (__GFP_RETRY_MAYFAIL | __GFP_NORETRY | __GFP_THISNODE)))
 		return false;
-	return reclaim_ops.out_of_memory && reclaim_ops.out_of_memory(rq->gfp, rq->order);
+	if (!reclaim_ops.out_of_memory || !reclaim_ops.out_of_memory(rq->gfp, rq->order))
+		return false;
+	rq->fruitless = 0;
+	return true;
 }
 
 /* One try of everything the request allows, in the kernel's order. *@again: something changed on the way. */
@@ -222,13 +238,11 @@ static struct page *one_round(struct request *rq, bool *again)
 	*again = false;
 	wake_kswapds(rq);
 	if (may_use_all(rq->gfp)) {
-		rq->alloc_flags = ALLOC_NO_WATERMARKS | ALLOC_KSWAPD | gfp_cma_flag(rq->gfp);
-		rq->ac.nodemask = NULL;
+		rq->alloc_flags = ALLOC_NO_WATERMARKS | (rq->alloc_flags & ALLOC_KSWAPD) | gfp_cma_flag(rq->gfp);
+		allow_all_nodes(rq);
 	} else if (!(rq->alloc_flags & ALLOC_CPUSET)) {
-		rq->ac.nodemask = NULL;
+		allow_all_nodes(rq);
 	}
-	rq->ac.preferred_zone =
-		next_zones_zonelist(rq->ac.zonelist->refs, rq->ac.highest_zoneidx, rq->ac.nodemask)->zone;
 	page = look(rq);
 	if (!page)
 		page = look_after_drain(rq);
@@ -251,21 +265,31 @@ static void begin(struct request *rq, unsigned int nid)
 	prepare_alloc_context(rq->gfp, nid, rq->nodemask, &rq->ac);
 }
 
+/* Not a place where a thread can be cancelled: no allocation is. */
+static void wait_for_others(void)
+{
+	static const struct timespec wait = { .tv_nsec = NOFAIL_WAIT_MS * 1000000L };
+	int cancel_state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	if (!reclaim_ops.wait_iff_congested || reclaim_ops.wait_iff_congested(NOFAIL_WAIT_MS))
+		nanosleep(&wait, NULL);
+	pthread_setcancelstate(cancel_state, NULL);
+}
+
 /* A request that must not fail: a deeper look, then some time for others to free memory. */
 static struct page *look_deeper_and_wait(struct request *rq)
 {
-	static const struct timespec wait = { .tv_nsec = NOFAIL_WAIT_MS * 1000000L };
 	struct page *page;
 
 	rq->alloc_flags = WMARK_MIN | ALLOC_HIGH | ALLOC_HARDER;
-	rq->ac.nodemask = NULL;
+	allow_all_nodes(rq);
 	page = look(rq);
 	if (page)
 		return page;
-	if (rq->stuck_rounds++ % NOFAIL_REPORT_ROUNDS == NOFAIL_REPORT_ROUNDS - 1)
+	if (rq->stuck_rounds++ % NOFAIL_REPORT_ROUNDS == NOFAIL_REPORT_ROUNDS - 1 && !(rq->gfp & __GFP_NOWARN))
 		warn_alloc(rq->gfp, rq->nodemask, rq->order);
-	if (!reclaim_ops.wait_iff_congested || reclaim_ops.wait_iff_congested(NOFAIL_WAIT_MS))
-		nanosleep(&wait, NULL);
+	wait_for_others();
 	return NULL;
 }
 

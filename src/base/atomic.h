@@ -14,6 +14,7 @@
 
 /* Statistics: nothing is ordered by them. The value is the new one. */
 #define atomic_add_relaxed(p, nr) __atomic_add_fetch(p, nr, __ATOMIC_RELAXED)
+#define atomic_add_release(p, nr) __atomic_add_fetch(p, nr, __ATOMIC_RELEASE)
 #define atomic_sub_relaxed(p, nr) __atomic_sub_fetch(p, nr, __ATOMIC_RELAXED)
 
 /* Stores @v and returns true if the word is *@old; else puts the word found into *@old. Never fails without cause.

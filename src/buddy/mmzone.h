@@ -107,6 +107,7 @@ struct zone {
 	struct cds_list_head isolated;    /* free blocks whose memory is being given back, by page->lru */
 	unsigned long nr_isolated;        /* pages on it */
 	unsigned int isolations;          /* changes with every block that goes there or comes back */
+	unsigned long moves;              /* between here and the lists of CPUs: movers, and moves done. Atomic */
 	unsigned long report_from;        /* whole free blocks with memory that are reported; 0: default. RELAXED */
 	unsigned long nr_given_back;      /* pages whose memory went back to the system, ever. RELAXED */
 	unsigned long nr_alloc, nr_freed; /* pages past the per-CPU lists, ever: events */
@@ -114,6 +115,10 @@ struct zone {
 	/* NR_FREE_PAGES and NR_FREE_CMA_PAGES under the lock; the others atomic, by mod_zone_page_state(). */
 	long vm_stat[NR_VM_ZONE_STAT_ITEMS];
 };
+
+/* zone->moves: the threads that have pages in their hands, and in the upper bits how many moves came to an end. */
+#define ZONE_MOVERS_MASK 0xffffUL
+#define ZONE_MOVE_DONE (ZONE_MOVERS_MASK + 1)
 
 /* A place to look for memory. */
 struct zoneref {

@@ -4,8 +4,9 @@
  * Owns:       struct per_cpu_pages and the pages on its lists, which have PG_pcp and their order in the flags.
  * Locks:      pcp->lock, tried only on the fast paths: where its holder was preempted, the zone is asked directly. It covers
  *             a few list steps and nothing else. Pages on their way between the lists and the zone are on a list of the
- *             mover's own, with neither lock held between the two, so a drain never waits for a zone; but it does not see
- *             them either: a request that fails at that moment may fail for want of the one batch.
+ *             mover's own, with neither lock held between the two, so a drain never waits for a zone. It does not see them
+ *             either: zone->moves says that there are some, and a request that may wait does so rather than fail for want
+ *             of them (slowpath.c).
  * Lock-free:  zone->pageset is set once (RELEASE) before the zone is opened; count is read RELAXED by the views.
  * Invariants: B9 of buddy_internal.h. A list holds pages that were freed into, or fetched from, a pageblock of its type; the
  *             block may have changed its type since, and what goes back goes to the list of the type of that moment.
@@ -57,7 +58,23 @@ static bool is_below_high(const struct zone *zone)
 	return !zone_watermark_ok(zone, 0, wmark_pages(zone, WMARK_HIGH), zone->idx, 0);
 }
 
-/* Gives a list of pages with PG_pcp back to their zone. */
+/*
+ * Opens a move, before its pages vanish from where they are counted. The wmb() pairs with the ACQUIRE in has_pages() and with
+ * the rmb() of slowpath.c: who does not see the pages any more sees the move.
+ */
+static void move_begin(struct zone *zone)
+{
+	atomic_add_relaxed(&zone->moves, 1UL);
+	smp_wmb();
+}
+
+/* RELEASE: who sees that the move is over finds its pages. Pairs with moves() of slowpath.c. */
+static void move_end(struct zone *zone)
+{
+	atomic_add_release(&zone->moves, ZONE_MOVE_DONE - 1);
+}
+
+/* Gives a list of pages with PG_pcp back to their zone, which ends their move. */
 static void free_list_to_zone(struct zone *zone, struct cds_list_head *list)
 {
 	bool whole = false;
@@ -75,6 +92,7 @@ static void free_list_to_zone(struct zone *zone, struct cds_list_head *list)
 		whole |= zone_free_block_locked(zone, page, order, reported) >= pageblock_order;
 	} while (!cds_list_empty(list));
 	kmm_unlock(&zone->lock);
+	move_end(zone);
 	if (zone_flag_test(zone, ZONE_BELOW_HIGH) && !is_below_high(zone))
 		zone_flag_clear(zone, ZONE_BELOW_HIGH);
 	if (whole)
@@ -146,11 +164,12 @@ static void put_list(struct zone *zone, struct cds_list_head *list, unsigned int
 	WRITE_ONCE(pcp->count, pcp->count + nr_pages);
 	wake = wants_sweep(pcp);
 	kmm_spin_unlock(&pcp->lock);
+	move_end(zone);
 	if (unlikely(wake))
 		sweep_notify();
 }
 
-/* Up to @nr blocks for the lists, only where no other type suffers for it; how many. */
+/* Up to @nr blocks for the lists, only where no other type suffers for it; how many. If any, put_list() is next. */
 static int take_more(struct zone *zone, unsigned int order, enum migratetype type, int nr, struct cds_list_head *list)
 {
 	int got = 0;
@@ -162,6 +181,8 @@ static int take_more(struct zone *zone, unsigned int order, enum migratetype typ
 
 		if (!page)
 			break;
+		if (!got)
+			move_begin(zone);
 		mark_pcp(page, order, zero);
 		cds_list_add_tail(&page->lru, list);
 	}
@@ -317,12 +338,15 @@ static int detach_tail(struct cds_list_head *list, int nr, struct cds_list_head 
 	return moved;
 }
 
-/* Takes @nr pages or a few more, the coldest, off the lists: a few of one list after the other. */
-static void detach(struct per_cpu_pages *pcp, int nr, struct cds_list_head *out)
+/* Takes @nr pages or a few more, the coldest, off the lists: a few of one list after the other. What was taken, if anything,
+ * goes through free_list_to_zone(). */
+static void detach(struct zone *zone, struct per_cpu_pages *pcp, int nr, struct cds_list_head *out)
 {
 	int left = min_of(nr, pcp->count);
 
 	kmm_spin_assert_held(&pcp->lock);
+	if (left > 0)
+		move_begin(zone);
 	while (left > 0) {
 		for (unsigned int index = 0; index < NR_PCP_LISTS && left > 0; index++) {
 			const unsigned int order = pcp_index_order(index);
@@ -378,7 +402,7 @@ void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum mig
 	WRITE_ONCE(pcp->count, pcp->count + (1 << order));
 	pcp_note_free(pcp, 1 << order);
 	if (unlikely(pcp->count >= pcp->high))
-		detach(pcp, flush_size(pcp, zone), &out);
+		detach(zone, pcp, flush_size(pcp, zone), &out);
 	wake = wants_sweep(pcp);
 	kmm_spin_unlock(&pcp->lock);
 	free_list_to_zone(zone, &out);
@@ -413,7 +437,7 @@ static unsigned int free_run(struct zone *zone, struct page **pages, unsigned in
 			const int nr_out = flush_size(pcp, zone);
 
 			/* More may have come than is given back at a time. */
-			detach(pcp, max_of(nr_out, pcp->count - pcp->high), &out);
+			detach(zone, pcp, max_of(nr_out, pcp->count - pcp->high), &out);
 		}
 	}
 	wake = pcp && wants_sweep(pcp);
@@ -435,17 +459,23 @@ void pcp_free_bulk(struct page **pages, unsigned int nr)
 		i += free_run(page_zone(pages[i]), pages + i, nr - i);
 }
 
+/* Without the lock; ACQUIRE: see move_begin(). */
+static bool has_pages(const struct per_cpu_pages *pcp)
+{
+	return smp_load_acquire(&pcp->count) != 0;
+}
+
 unsigned long drain_pages_zone(struct zone *zone, unsigned int cpu)
 {
 	struct per_cpu_pages *pcp = pcp_of(zone, cpu);
 	CDS_LIST_HEAD(out);
 	int nr;
 
-	if (!pcp || !READ_ONCE(pcp->count))
+	if (!pcp || !has_pages(pcp))
 		return 0;
 	kmm_spin_lock(&pcp->lock);
 	nr = pcp->count;
-	detach(pcp, nr, &out);
+	detach(zone, pcp, nr, &out);
 	kmm_spin_unlock(&pcp->lock);
 	free_list_to_zone(zone, &out);
 	return (unsigned long)nr;
@@ -471,9 +501,9 @@ void try_drain_all_pages(void)
 			struct per_cpu_pages *pcp = pcp_of(zone, cpu);
 			CDS_LIST_HEAD(out);
 
-			if (!pcp || !READ_ONCE(pcp->count) || !kmm_spin_trylock(&pcp->lock))
+			if (!pcp || !has_pages(pcp) || !kmm_spin_trylock(&pcp->lock))
 				continue;
-			detach(pcp, pcp->count, &out);
+			detach(zone, pcp, pcp->count, &out);
 			kmm_spin_unlock(&pcp->lock);
 			free_list_to_zone(zone, &out);
 		}
@@ -519,9 +549,9 @@ bool decay_pcp_high(struct zone *zone, unsigned int cpu)
 		pcp->high = decayed_high(pcp);
 	/* Nothing happened since the last time: the CPU, or this zone, is not in use. */
 	if (idle)
-		detach(pcp, pcp->count, &out);
+		detach(zone, pcp, pcp->count, &out);
 	else if (pcp->count > pcp->high)
-		detach(pcp, pcp->count - pcp->high, &out);
+		detach(zone, pcp, pcp->count - pcp->high, &out);
 	more = pcp->count || pcp->high > pcp->high_min;
 	/* There is a thread now, so it comes for less the next time. */
 	if (!more)
@@ -618,8 +648,11 @@ void pcp_fork_unlock_all(void)
 }
 
 /* The child has no thread that would sweep, and should not make one for what it inherited. */
+/* Whoever had pages in their hands is gone, and these pages with them. */
 void pcp_fork_reset(void)
 {
+	for_each_zone(zone)
+		WRITE_ONCE(zone->moves, 0UL);
 	for_each_pcp(pcp) {
 		kmm_spin_reset(&pcp->lock);
 		pcp->sweep_at = pcp->count + first_sweep_at(pcp);

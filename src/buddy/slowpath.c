@@ -25,6 +25,11 @@
 #define PAGE_ALLOC_COSTLY_ORDER 3
 /* Rounds without progress before a request gives up. */
 #define MAX_RECLAIM_RETRIES 16
+/* Looks at a zone while pages move to and from its CPUs' lists, before the request gives up: where many threads are short of
+ * memory that may be always. The first of them give up the CPU only, then each waits so long, in microseconds. */
+#define MOVE_TURNS 100
+#define MOVE_YIELDS 16
+#define MOVE_WAIT_US 500
 /* A request that must not fail waits this long between two rounds: a fiftieth of a second. */
 #define NOFAIL_WAIT_MS 20
 /* And says that it is stuck after so many of them: ten seconds. */
@@ -120,11 +125,45 @@ static void allow_all_nodes(struct request *rq)
 	rq->ac.preferred_zone = next_zones_zonelist(rq->ac.zonelist->refs, rq->ac.highest_zoneidx, NULL)->zone;
 }
 
+/* In the same way, pages on their way between a zone and the list of a CPU. ACQUIRE pairs with move_end() of pcp.c. */
+static unsigned long moves(const struct request *rq)
+{
+	unsigned long sum = 0;
+
+	for_each_zone_in(ref, &rq->ac)
+		sum += smp_load_acquire(&ref->zone->moves);
+	return sum;
+}
+
+/* Was a page perhaps in somebody's hands while the search went on that began with @before? */
+static bool pages_were_moved(const struct request *rq, unsigned long before)
+{
+	smp_rmb(); /* the counts of the search before this one; pairs with move_begin() of pcp.c */
+	return moves(rq) != before || (before & ZONE_MOVERS_MASK);
+}
+
+/* Others have what we need in their hands, and may need our CPU to let go of it, even if their priority is lower. Not a place
+ * where a thread can be cancelled: no allocation is. */
+static void let_others_go_on(unsigned int turn)
+{
+	static const struct timespec wait = { .tv_nsec = MOVE_WAIT_US * 1000L };
+	int cancel_state;
+
+	if (turn < MOVE_YIELDS) {
+		sched_yield();
+		return;
+	}
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	nanosleep(&wait, NULL);
+	pthread_setcancelstate(cancel_state, NULL);
+}
+
 /* What CPUs and the reserve of high orders hold is free memory, too. */
 static struct page *look_after_drain(struct request *rq)
 {
-	for (;;) {
-		const unsigned int before = isolations(rq);
+	for (unsigned int turn = 0;; turn++) {
+		const unsigned int isolations_before = isolations(rq);
+		const unsigned long moves_before = moves(rq);
 		struct page *page;
 
 		KMM_RACE_POINT("slowpath:drain");
@@ -132,14 +171,19 @@ static struct page *look_after_drain(struct request *rq)
 			drain_all_pages(NULL);
 		else
 			try_drain_all_pages();
+		KMM_RACE_POINT("slowpath:look");
 		page = look(rq);
 		if (!page && unreserve_highatomic_pageblock(&rq->ac))
 			page = look(rq);
 		if (page || !may_wait(rq))
 			return page;
 		if (blocks_are_away(rq))
-			sched_yield();
-		else if (isolations(rq) == before)
+			let_others_go_on(turn);
+		else if (isolations(rq) != isolations_before)
+			continue;
+		else if (turn < MOVE_TURNS && pages_were_moved(rq, moves_before))
+			let_others_go_on(turn);
+		else
 			return NULL;
 	}
 }

@@ -170,7 +170,7 @@ static void a_child_forked_just_then_finds_the_block_free(void **state)
 
 static void use_blocks(unsigned int nr)
 {
-	struct page *pages[4];
+	struct page *pages[32];
 
 	for (unsigned int i = 0; i < nr; i++)
 		pages[i] = alloc_pages(GFP_KERNEL, 10);
@@ -182,7 +182,7 @@ static int setup_work(void **state)
 {
 	(void)state;
 	kmm_race_hook = hook;
-	pages_world_start(8 * PAGEBLOCK_SIZE);
+	pages_world_start(40 * PAGEBLOCK_SIZE);
 	buddy_options.reporting_delay = DELAY;
 	kmm_work_start();
 	return 0;
@@ -199,20 +199,29 @@ static void free_block_late(void)
 	__free_pages(neighbour, 10);
 }
 
-static void a_block_freed_while_a_report_runs_has_its_own_delay(void **state)
+/* Also where a batch of 32 is full, so that the run looks for more. */
+static void block_freed_meanwhile_waits(unsigned int nr)
 {
-	(void)state;
+	const unsigned long before = buddy_nr_given_back();
+
 	neighbour = alloc_pages(GFP_KERNEL, 10);
-	use_blocks(4);
+	use_blocks(nr);
 	in_the_moment = free_block_late;
 	kmm_work_advance_for_test(DELAY);
 	assert_null(in_the_moment);
-	assert_int_equal(buddy_nr_given_back(), 4 * pageblock_nr_pages);
+	assert_int_equal(buddy_nr_given_back() - before, nr * pageblock_nr_pages);
 	kmm_work_advance_for_test(DELAY / 2);
-	assert_int_equal(buddy_nr_given_back(), 4 * pageblock_nr_pages);
+	assert_int_equal(buddy_nr_given_back() - before, nr * pageblock_nr_pages);
 	kmm_work_advance_for_test(DELAY / 2);
-	assert_int_equal(buddy_nr_given_back(), 5 * pageblock_nr_pages);
+	assert_int_equal(buddy_nr_given_back() - before, (nr + 1) * pageblock_nr_pages);
 	kmm_validate_pages();
+}
+
+static void a_block_freed_while_a_report_runs_has_its_own_delay(void **state)
+{
+	(void)state;
+	block_freed_meanwhile_waits(4);
+	block_freed_meanwhile_waits(32);
 }
 
 static struct page *taken[8];

@@ -256,12 +256,11 @@ static int child_tries_for_what_it_frees_itself(void)
 {
 	const int inherited = pcp_on(0)->count;
 
-	workers.error = EAGAIN;
-	workers.nr_tried = 0;
 	/* From another CPU's lists or the zone. */
 	cpu_id_pin(1);
 	take(WORTH_A_THREAD);
 	cpu_id_pin(0);
+	workers.error = EAGAIN;
 	give(WORTH_A_THREAD / 2);
 	if (pcp_on(0)->count != inherited + WORTH_A_THREAD / 2 || workers.nr_tried)
 		return 1;
@@ -276,10 +275,41 @@ static void a_child_makes_a_thread_for_what_it_frees_itself(void **state)
 	pid_t pid;
 
 	(void)state;
-	use(WORTH_A_THREAD);
+	use(WORTH_A_THREAD - 100);
+	assert_int_equal(workers.nr_tried, 0);
 	pid = fork();
 	if (!pid)
 		_exit(child_tries_for_what_it_frees_itself());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	kmm_validate_pages();
+}
+
+/* Nobody waits in the child for what the parent's thread would have done. */
+static int child_sweeps(void)
+{
+	use(WORTH_A_THREAD);
+	kmm_work_advance_for_test(SECOND);
+	kmm_work_advance_for_test(SECOND);
+	return zone_nr_pcp(&kmm_zone) ? 1 : 0;
+}
+
+static void parent_and_child_sweep_their_own_lists(void **state)
+{
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	if (KMM_ARCH_TSAN || EMULATED)
+		skip(); /* no threads in the child of a process that has some */
+	use(WORTH_A_THREAD);
+	pid = fork();
+	if (!pid) {
+		/* Another CPU's worth beyond what was inherited. */
+		cpu_id_pin(1);
+		_exit(child_sweeps());
+	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
@@ -292,6 +322,7 @@ static void a_child_makes_a_thread_for_what_it_frees_itself(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LIBRARY(name) cmocka_unit_test_setup_teardown(name, library_runs, library_is_cold)
 	const struct CMUnitTest tests[] = {
 		TEST(the_lists_of_an_idle_cpu_go_back),
 		TEST(the_lists_of_all_cpus_go_back),
@@ -304,8 +335,8 @@ int main(void)
 		TEST(what_the_lists_held_goes_back_to_the_system),
 		TEST(where_no_thread_can_be_had_it_is_tried_now_and_then),
 		TEST(no_page_is_lost_between_users_and_sweeps),
-		cmocka_unit_test_setup_teardown(a_child_makes_a_thread_for_what_it_frees_itself, library_runs,
-						library_is_cold),
+		LIBRARY(a_child_makes_a_thread_for_what_it_frees_itself),
+		LIBRARY(parent_and_child_sweep_their_own_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,6 @@ enum page_flag {
 	PG_isolated,      /* free block taken off its list for a moment (buddy/reporting.c); private is its order */
 	PG_bad,           /* found in a wrong state, never handed out again */
 	PG_pcp,           /* first page of a free block on a list of one CPU (buddy/pcp.c) */
-	PG_peeked,        /* was a slab: a lock-free reader may still look at its memory. Kept while the page is free */
 	PG_frozen,        /* handed out, but without references: who dropped the last one has it (buddy/refcount.c) */
 	NR_PAGEFLAGS,
 };

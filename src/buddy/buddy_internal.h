@@ -9,7 +9,7 @@
  * Lock-free:  what a page holds while it is handed out belongs to its owner.
  * Invariants: validate.c proves them by these names, while no other thread is at work.
  *             B1  a block on free_area[o].free_list[t] is PageBuddy, private == o, aligned to 2^o pages, has no reference
- *                 and no flag but PG_reported and PG_peeked, and lies in a pageblock of type t of that zone
+ *                 and no flag but PG_reported, and lies in a pageblock of type t of that zone
  *             B2  free_area[o].nr_free is the number of blocks on its lists, nr_reported that of those with PG_reported
  *             B3  a PageBuddy page is on exactly one list
  *             B4  two buddies of an order below MAX_ORDER - 1 are never both free: they would have been merged
@@ -213,7 +213,7 @@ struct page *rmqueue(const struct alloc_context *ac, struct zone *zone, unsigned
 		     unsigned int alloc_flags, bool *reported);
 
 /* pcp.c */
-int pcp_reserve(void); /* from memblock */
+int pcp_reserve(void);                      /* from memblock */
 void setup_zone_pageset(struct zone *zone); /* from the boot values, batch 1 and high 0, to the real ones */
 static inline bool pcp_allowed_order(unsigned int order)
 {

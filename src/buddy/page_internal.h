@@ -15,20 +15,20 @@
 /* Flags that no page has when it is freed, and none when it is handed out. */
 #define PAGE_FLAGS_CHECK_AT_FREE \
 	(1UL << PG_reserved | 1UL << PG_slab | 1UL << PG_isolated | 1UL << PG_bad | 1UL << PG_pcp)
-#define PAGE_FLAGS_CHECK_AT_PREP (~(1UL << PG_peeked))
+#define PAGE_FLAGS_CHECK_AT_PREP (~0UL)
 
 static inline void page_set_buddy(struct page *page, unsigned int order, bool reported)
 {
 	WRITE_ONCE(page->private, (unsigned long)order);
 	WRITE_ONCE(page->page_type, PAGE_TYPE_BUDDY);
-	WRITE_ONCE(page->flags, (page->flags & 1UL << PG_peeked) | (reported ? 1UL << PG_reported : 0));
+	WRITE_ONCE(page->flags, reported ? 1UL << PG_reported : 0UL);
 }
 
 static inline void page_clear_buddy(struct page *page)
 {
 	WRITE_ONCE(page->page_type, PAGE_TYPE_NONE);
 	WRITE_ONCE(page->private, 0UL);
-	WRITE_ONCE(page->flags, page->flags & 1UL << PG_peeked);
+	WRITE_ONCE(page->flags, 0UL);
 }
 
 static inline unsigned int page_buddy_order(const struct page *page)

@@ -83,16 +83,9 @@ take_snapshot(struct page *copy, const struct page *page)
 static void add_page(struct text *text, const struct page *page)
 {
 	static const char *const names[NR_PAGEFLAGS] = {
-		[PG_reserved] = "reserved",
-		[PG_slab] = "slab",
-		[PG_head] = "head",
-		[PG_reported] = "reported",
-		[PG_isolated] = "isolated",
-		[PG_bad] = "bad",
-		[PG_large_kmalloc] = "large_kmalloc",
-		[PG_pcp] = "pcp",
-		[PG_peeked] = "peeked",
-		[PG_frozen] = "frozen",
+		[PG_reserved] = "reserved",           [PG_slab] = "slab",         [PG_head] = "head",
+		[PG_reported] = "reported",           [PG_isolated] = "isolated", [PG_bad] = "bad",
+		[PG_large_kmalloc] = "large_kmalloc", [PG_pcp] = "pcp",           [PG_frozen] = "frozen",
 	};
 	const int width = 2 * (int)sizeof(long);
 	struct page copy, first, second;

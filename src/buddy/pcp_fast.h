@@ -38,8 +38,8 @@ static inline unsigned int pcp_index_order(unsigned int index)
 /* Marks a free page as one of a CPU's list. */
 static inline void mark_pcp(struct page *page, unsigned int order, bool reported)
 {
-	WRITE_ONCE(page->flags, (page->flags & 1UL << PG_peeked) | 1UL << PG_pcp |
-					(unsigned long)order << PAGE_ORDER_SHIFT | (reported ? 1UL << PG_reported : 0));
+	WRITE_ONCE(page->flags,
+		   1UL << PG_pcp | (unsigned long)order << PAGE_ORDER_SHIFT | (reported ? 1UL << PG_reported : 0));
 }
 
 /* Takes the mark off; was the page known to be zero? */
@@ -47,7 +47,7 @@ static inline bool unmark_pcp(struct page *page)
 {
 	const unsigned long flags = page->flags;
 
-	WRITE_ONCE(page->flags, flags & 1UL << PG_peeked);
+	WRITE_ONCE(page->flags, 0UL);
 	return flags >> PG_reported & 1;
 }
 

@@ -183,8 +183,8 @@ static const struct page *prep_free_tails(struct page *head, unsigned int order,
 		*reason = unused_page_reason(page, PAGE_FLAGS_CHECK_AT_FREE | 1UL << PG_head);
 		if (unlikely(*reason))
 			return page;
-		if (page->flags & ~(1UL << PG_peeked))
-			page->flags &= 1UL << PG_peeked;
+		if (page->flags) /* most are clean, and stay so */
+			page->flags = 0;
 		if (compound) {
 			page->compound_head = 0;
 			page->compound_order = 0;
@@ -207,7 +207,7 @@ bool prep_free_block(struct page *page, unsigned int order)
 	}
 	if (unlikely(buddy_prep_hooks))
 		run_free_hooks(page, order);
-	page->flags &= 1UL << PG_peeked;
+	page->flags = 0;
 	return true;
 }
 

@@ -24,10 +24,10 @@ static force_inline bool prep_listed_page_fast(struct page *page, gfp_t gfp)
 	const unsigned long flags = page->flags;
 	const bool zeroed = flags >> PG_reported & 1;
 
-	if (unlikely((flags & ~(1UL << PG_peeked | 1UL << PG_reported)) != 1UL << PG_pcp || page->slab_cache ||
+	if (unlikely((flags & ~(1UL << PG_reported)) != 1UL << PG_pcp || page->slab_cache ||
 		     page->page_type | (unsigned int)page_count(page) || ((gfp & __GFP_ZERO) && !zeroed)))
 		return false;
-	WRITE_ONCE(page->flags, flags & 1UL << PG_peeked);
+	WRITE_ONCE(page->flags, 0UL);
 	page_ref_set(page, 1);
 	return true;
 }
@@ -35,7 +35,7 @@ static force_inline bool prep_listed_page_fast(struct page *page, gfp_t gfp)
 static force_inline bool prep_free_block_fast(struct page *page, unsigned int order)
 {
 	if (likely(!order && !READ_ONCE(buddy_special) && page_is_unused(page, PAGE_FLAGS_CHECK_AT_FREE))) {
-		page->flags &= 1UL << PG_peeked;
+		page->flags = 0;
 		return true;
 	}
 	return prep_free_block(page, order);

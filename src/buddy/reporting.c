@@ -102,7 +102,7 @@ static size_t give_back(const struct page *page, unsigned int order)
 	bytes = arena_give_back(pfn, 1UL << order);
 	if (poisoned && bytes == PAGE_SIZE << order)
 		poison_vanished(pfn, 1UL << order);
-	if (bytes && order == MAX_ORDER - 1 && !buddy_options.debug_pagealloc)
+	if (bytes && order == MAX_ORDER - 1)
 		arena_give_back_map(pfn, 1UL << order);
 	return bytes;
 }

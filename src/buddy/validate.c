@@ -29,8 +29,8 @@ static void KMM_PRINTF(2, 3) fail(struct failure *failure, const char *fmt, ...)
 /* No owner, no reference, no mark: what every page of a free block looks like, but for the marks of its first page. */
 static bool is_blank(const struct page *page)
 {
-	return page->page_type == PAGE_TYPE_NONE && !page_count(page) && !(page->flags & ~(1UL << PG_peeked)) &&
-	       !page->slab_cache && !PageTail(page);
+	return page->page_type == PAGE_TYPE_NONE && !page_count(page) && !page->flags && !page->slab_cache &&
+	       !PageTail(page);
 }
 
 /* B1, B2: every list, and how many blocks of each order they hold. */
@@ -49,7 +49,7 @@ static void check_lists(const struct zone *zone, unsigned long listed[], struct 
 
 				if (!arena_pfn_online(pfn) || page_zone(page) != zone || (pfn & ((1UL << order) - 1)) ||
 				    !PageBuddy(page) || page_buddy_order(page) != order || page_count(page) ||
-				    (page->flags & ~(1UL << PG_reported | 1UL << PG_peeked)) ||
+				    (page->flags & ~(1UL << PG_reported)) ||
 				    (unsigned int)pageblock_type(page) != type) {
 					fail(failure, "B1: pfn %#lx on the list of order %u, type %u", pfn, order,
 					     type);

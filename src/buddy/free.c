@@ -42,6 +42,7 @@ void free_frozen_block(struct page *page, unsigned int order, bool cold)
 	enum migratetype type = pageblock_word_type(word);
 	struct zone *zone = zone_of_word(word);
 
+	KMM_RACE_POINT("free:type_read");
 	if (unlikely(type >= MIGRATE_PCPTYPES))
 		type = type == MIGRATE_ISOLATE ? MIGRATE_ISOLATE : MIGRATE_MOVABLE;
 	if (likely(pcp_allowed_order(order) && type != MIGRATE_ISOLATE))

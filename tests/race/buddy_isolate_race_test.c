@@ -222,8 +222,9 @@ static void a_block_that_is_away_is_waited_for(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, run_take_block, NULL), 0);
 	wait_a_moment();
 	assert_false(page_count(arena_pfn_to_page(block)));
-	gate_open_one(trim);
+	gate_release(trim);
 	pthread_join(thread, &result);
+	gate_close(trim);
 	assert_int_equal((intptr_t)result, 0);
 	free_block();
 }
@@ -316,8 +317,9 @@ static void one_change_of_memory_at_a_time(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, run_add, NULL), 0);
 	wait_a_moment();
 	assert_int_equal(READ_ONCE(add_result), 1);
-	assert_int_equal((intptr_t)gate_open(), 0);
+	gate_release(&gate);
 	pthread_join(thread, NULL);
+	assert_int_equal((intptr_t)gate_close(&gate), 0);
 	assert_int_equal(add_result, 0);
 	assert_int_equal(totalram_pages(), (WORLD_LIMIT >> PAGE_SHIFT) - PAGES_PER_SECTION);
 }

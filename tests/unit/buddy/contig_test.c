@@ -31,7 +31,7 @@ static void a_range_is_taken_and_given_back(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(ranges); i++) {
-		const unsigned long start = ranges[i][0], end = min_of(ranges[i][1], PAGES_PER_SECTION);
+		const unsigned long start = ranges[i][0], end = min_of(ranges[i][1], PAGES_PER_SECTION - 1);
 
 		assert_int_equal(alloc_contig_range(start, end, MIGRATE_MOVABLE, GFP_KERNEL), 0);
 		assert_range_in_use(start, end);
@@ -329,13 +329,13 @@ static void nodes_masks_and_zones_are_respected(void **state)
 	struct page *page;
 
 	(void)state;
-	page = alloc_contig_pages(1025, GFP_KERNEL, 1, NULL);
+	page = alloc_contig_pages(1000, GFP_KERNEL, 1, NULL);
 	assert_int_equal(page_to_nid(page), 1);
 	assert_int_equal(page_zone(page)->idx, ZONE_NORMAL);
-	free_contig_range(arena_page_to_pfn(page), 1025);
-	page = alloc_contig_pages(1025, GFP_KERNEL, 0, &second);
+	free_contig_range(arena_page_to_pfn(page), 1000);
+	page = alloc_contig_pages(1000, GFP_KERNEL, 0, &second);
 	assert_int_equal(page_to_nid(page), 1);
-	free_contig_range(arena_page_to_pfn(page), 1025);
+	free_contig_range(arena_page_to_pfn(page), 1000);
 	page = alloc_contig_pages(8, GFP_HIGHUSER_MOVABLE, 0, NULL);
 	assert_int_equal(page_zone(page)->idx, ZONE_MOVABLE);
 	free_contig_range(arena_page_to_pfn(page), 8);

@@ -142,13 +142,13 @@ static void memory_in_use_stays_as_it_was(void **state)
 	assert_reported("failed due to unmovable page");
 	assert_same_view(&before);
 	/* What is not in use goes. */
-	assert_int_equal(kmm_offline_memory(PPS, PPS), 0);
+	assert_int_equal(kmm_offline_memory(3 * PPS, PPS), 0);
 	__free_page(page);
 	__free_page(reclaimable);
 	__free_pages(kernel, 2);
-	assert_int_equal(kmm_offline_memory(0, PPS), 0);
+	assert_int_equal(kmm_offline_memory(0, 2 * PPS), 0);
 	assert_int_equal(kmm_zone.nr_reserved_highatomic, 0);
-	assert_int_equal(totalram_pages(), 2 * PPS);
+	assert_int_equal(totalram_pages(), PPS);
 }
 
 static struct page *movable;
@@ -314,7 +314,7 @@ static void a_partial_section_stays_and_is_filled_first(void **state)
 	char options[64];
 
 	(void)state;
-	snprintf(options, sizeof(options), "mem_max=%zu", 3 * SECTION_SIZE + PAGEBLOCK_SIZE);
+	snprintf(options, sizeof(options), "mem_max=%zu", (size_t)(3 * SECTION_SIZE + PAGEBLOCK_SIZE));
 	start(SECTION_SIZE + PAGEBLOCK_SIZE, options);
 	assert_int_equal(kmm_offline_memory(PPS, PPS), -EINVAL);
 	assert_reported("memory holes");
@@ -342,7 +342,7 @@ static void each_node_has_its_own_room(void **state)
 
 	(void)state;
 	snprintf(options, sizeof(options), "numa=fake=2 movablecore=%zu mem_max=%zu", 2 * PAGEBLOCK_SIZE,
-		 8 * SECTION_SIZE);
+		 (size_t)(8 * SECTION_SIZE));
 	start(4 * SECTION_SIZE, options);
 	assert_int_equal(kmm_add_memory(1, 2 * SECTION_SIZE), 0);
 	assert_int_equal(kmm_add_memory(1, SECTION_SIZE), -ENOMEM);
@@ -365,7 +365,7 @@ static void cma_stays(void **state)
 	char options[64];
 
 	(void)state;
-	snprintf(options, sizeof(options), "cma=%zu", SECTION_SIZE);
+	snprintf(options, sizeof(options), "cma=%zu", (size_t)SECTION_SIZE);
 	start(3 * SECTION_SIZE, options);
 	assert_int_equal(kmm_offline_memory(2 * PPS, PPS), -EBUSY);
 	assert_int_equal(kmm_offline_memory(PPS, PPS), 0);

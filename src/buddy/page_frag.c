@@ -53,7 +53,7 @@ static bool reuse(struct page_frag_cache *nc)
 		page_ref_refuse_drop(page, (int)nc->pagecnt_bias);
 	if (ref != PAGE_REF_LAST)
 		return false;
-	smp_store_release(&page->refcount, (int)FRESH_BIAS); /* pairs with page_ref_get() */
+	page_ref_set(page, (int)FRESH_BIAS);
 	nc->pagecnt_bias = FRESH_BIAS;
 	nc->offset = nc->size;
 	return true;

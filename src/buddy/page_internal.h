@@ -65,10 +65,11 @@ static inline unsigned int page_alloc_order(const struct page *page)
 	return (unsigned int)((READ_ONCE(page->flags) & PAGE_ORDER_MASK) >> PAGE_ORDER_SHIFT);
 }
 
-/* Nobody else can hold a reference yet. */
+/* Nobody else can hold a reference yet; from then on others may try for one. RELEASE: they find the page as it was prepared;
+ * pairs with page_ref_get(). */
 static inline void page_ref_set(struct page *page, int count)
 {
-	WRITE_ONCE(page->refcount, count);
+	smp_store_release(&page->refcount, count);
 }
 
 /* How page_ref_put() ended. */

@@ -152,7 +152,7 @@ static bool thaw(struct page *page)
 void set_page_count(struct page *page, int count)
 {
 	if (likely(count > 0 && thaw(page)))
-		smp_store_release(&page->refcount, count); /* pairs with page_ref_get() */
+		page_ref_set(page, count);
 	else
 		refuse(page, "VM_BUG_ON_PAGE(page_ref_count(page))");
 }

@@ -23,7 +23,7 @@ static inline bool page_may_end(unsigned long flags)
 /*
  * Adds references to a page that has some; false: it has none, or too many, and nothing has changed. ACQUIRE: who took the
  * reference on a hint (get_page_unless_zero()) reads the page as it was when the reference counted, or newer; pairs with
- * the store of the count when the page was handed out. No ABA: whose page it is, the caller has to know, or to find out
+ * page_ref_set(). No ABA: whose page it is, the caller has to know, or to find out
  * afterwards.
  */
 static inline bool page_ref_get(struct page *page, int nr)
@@ -39,13 +39,15 @@ static inline bool page_ref_get(struct page *page, int nr)
 
 /*
  * Drops @nr references, all that there are only if the page may be freed then. RELEASE: what the holder wrote is seen by
- * whoever drops the last one; ACQUIRE: by the one who does. No ABA: the count is all there is.
+ * whoever drops the last one; ACQUIRE: by the one who does, which looks at the flags before: hence the load. No ABA: the
+ * count is all there is.
  */
 static inline enum page_ref_result page_ref_drop(struct page *page, int nr)
 {
-	int old = READ_ONCE(page->refcount);
+	int old;
 
 	do {
+		old = smp_load_acquire(&page->refcount);
 		if (unlikely(old <= 0 || nr <= 0 || old < nr || (old == nr && !page_may_end(READ_ONCE(page->flags)))))
 			return PAGE_REF_NONE;
 	} while (!atomic_cmpxchg_acq_rel(&page->refcount, &old, old - nr));

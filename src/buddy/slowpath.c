@@ -173,7 +173,8 @@ static struct page *look_after_drain(struct request *rq)
 			try_drain_all_pages();
 		KMM_RACE_POINT("slowpath:look");
 		page = look(rq);
-		if (!page && unreserve_highatomic_pageblock(&rq->ac))
+		/* The first one that is given back may hold single pages only. */
+		while (!page && unreserve_highatomic_pageblock(&rq->ac))
 			page = look(rq);
 		if (page || !may_wait(rq))
 			return page;

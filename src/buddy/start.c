@@ -178,7 +178,7 @@ static void set_special(void)
 			special |= SPECIAL_NO_LISTS;
 	}
 	if (buddy_options.init_on_alloc || buddy_options.init_on_free || buddy_options.page_poison ||
-	    buddy_options.debug_pagealloc || !buddy_options.mobility)
+	    buddy_options.debug_pagealloc)
 		special |= SPECIAL_OPTIONS;
 	smp_store_release(&buddy_special, special); /* pairs with alloc_pages() and __free_pages() */
 }

@@ -55,7 +55,7 @@ static void pages_of_all_kinds_share_a_pageblock(void **state)
 		__free_pages(pages[i], i % 4);
 	drain_all_pages(NULL);
 	assert_int_equal(blocks_listed(10, MIGRATE_UNMOVABLE) + blocks_listed(10, MIGRATE_RECLAIMABLE), 0);
-	assert_int_equal(buddy_nr_free(), zone_managed_pages(&kmm_zone));
+	assert_int_equal(nr_free_pages(), zone_managed_pages(&kmm_zone));
 }
 
 /* What is lent by CMA must be movable for real. */

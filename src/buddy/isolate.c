@@ -177,11 +177,14 @@ struct page *free_block_of(unsigned long pfn)
 /* Is @pfn free, in a block that is off its list while its memory is given back? */
 static bool is_away(const struct zone *zone, unsigned long pfn)
 {
-	struct page *page;
+	struct cds_list_head *pos;
 
-	cds_list_for_each_entry(page, &zone->isolated, lru)
+	cds_list_for_each(pos, &zone->isolated) {
+		const struct page *page = cds_list_entry(pos, struct page, lru);
+
 		if (pfn - arena_page_to_pfn(page) < 1UL << page_buddy_order(page))
 			return true;
+	}
 	return false;
 }
 

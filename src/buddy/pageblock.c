@@ -64,11 +64,14 @@ unsigned long pageblock_nr_free(const struct page *page)
 static unsigned long nr_away(const struct zone *zone, const struct page *page)
 {
 	unsigned long nr = 0;
-	struct page *block;
+	struct cds_list_head *pos;
 
-	cds_list_for_each_entry(block, &zone->isolated, lru)
+	cds_list_for_each(pos, &zone->isolated) {
+		const struct page *block = cds_list_entry(pos, struct page, lru);
+
 		if (block_start(block) == block_start(page))
 			nr += 1UL << page_buddy_order(block);
+	}
 	return nr;
 }
 

@@ -73,11 +73,12 @@ static void check_reported(const struct zone *zone, struct failure *failure)
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
 		const struct free_area *area = &zone->free_area[order];
 		unsigned long reported = 0;
-		struct page *page;
+		struct cds_list_head *pos;
 
+		/* By links: the head of a list is part of no page. */
 		for (unsigned int type = 0; type < MIGRATE_TYPES; type++)
-			cds_list_for_each_entry(page, &area->free_list[type], lru)
-				reported += page_flag_test(page, PG_reported);
+			cds_list_for_each(pos, &area->free_list[type])
+				reported += page_flag_test(cds_list_entry(pos, struct page, lru), PG_reported);
 		if (reported != area->nr_reported)
 			fail(failure, "B2: order %u has %lu blocks without memory and counts %lu", order, reported,
 			     area->nr_reported);

@@ -252,6 +252,28 @@ static void bad_pages_are_left_out(void **state)
 	capture_clear();
 }
 
+static void entries_that_get_no_page_stay_empty(void **state)
+{
+	struct page *kept, *bad;
+
+	(void)state;
+	assert_int_equal(alloc_pages_bulk(GFP_KERNEL, 40, pages), 40);
+	release_pages(pages, 40);
+	bad = pages[20];
+	bad->slab_cache = (struct kmem_cache *)(void *)state;
+	memset(pages, 0, sizeof(pages));
+	kept = pages[0] = pages[5] = alloc_page(GFP_KERNEL);
+	get_page(kept);
+	assert_int_equal(alloc_pages_bulk(GFP_KERNEL, 40, pages), 39);
+	assert_ptr_equal(pages[0], kept);
+	assert_ptr_equal(pages[5], kept);
+	assert_null(pages[39]);
+	release_pages(pages, 39);
+	kmm_validate_pages();
+	assert_int_equal(capture.nr, 1);
+	capture_clear();
+}
+
 static void a_release_drops_one_reference_of_each(void **state)
 {
 	struct page *compound = alloc_pages(GFP_KERNEL | __GFP_COMP, 2), *block = alloc_pages(GFP_KERNEL, 4);
@@ -386,6 +408,7 @@ int main(void)
 						teardown_pages),
 		TEST(an_injected_failure_ends_the_bulk),
 		TEST(bad_pages_are_left_out),
+		TEST(entries_that_get_no_page_stay_empty),
 		TEST(a_release_drops_one_reference_of_each),
 		TEST(what_is_not_in_use_is_not_released),
 		TEST(a_large_release_does_not_stay_on_the_list),

@@ -219,6 +219,11 @@ static inline bool pcp_allowed_order(unsigned int order)
 {
 	return order <= PCP_MAX_LOW_ORDER || order == pageblock_order;
 }
+/* Lists of movable pages also hold what was freed into CMA. */
+static inline bool pcp_may_serve(const struct zone *zone, enum migratetype type, unsigned int alloc_flags)
+{
+	return likely(alloc_flags & ALLOC_CMA) || type != MIGRATE_MOVABLE || !zone->cma_pages;
+}
 /* NULL: the zone has to be asked directly. @reported: the page is known to be zero. */
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype type, gfp_t gfp,
 		       unsigned int alloc_flags, bool *reported);

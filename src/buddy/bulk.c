@@ -117,6 +117,8 @@ static unsigned int fill(gfp_t gfp, int nid, const nodemask_t *nodemask, struct 
 	const unsigned int alloc_flags = WMARK_LOW | ALLOC_CPUSET | gfp_cma_flag(gfp);
 	struct zone *zone = bulk_zone(gfp, alloc_flags, nid, nodemask, nr - pos);
 
+	if (unlikely(zone && !pcp_may_serve(zone, gfp_migratetype(gfp), alloc_flags)))
+		return fill_one_by_one(gfp, nid, nodemask, array, pos, nr);
 	while (zone && pos < nr) {
 		const unsigned int part = min_of(nr - pos, BULK_PART);
 		const unsigned int filled = fill_part(zone, gfp, alloc_flags, array + pos, part);

@@ -74,16 +74,10 @@ static struct page *rmqueue_zone(const struct alloc_context *ac, struct zone *zo
 	return page;
 }
 
-/* Lists of movable pages also hold what was freed into CMA. */
-static bool may_use_lists(const struct zone *zone, enum migratetype type, unsigned int alloc_flags)
-{
-	return likely(alloc_flags & ALLOC_CMA) || type != MIGRATE_MOVABLE || !zone->cma_pages;
-}
-
 struct page *rmqueue(const struct alloc_context *ac, struct zone *zone, unsigned int order, gfp_t gfp,
 		     unsigned int alloc_flags, bool *reported)
 {
-	if (likely(pcp_allowed_order(order) && may_use_lists(zone, ac->migratetype, alloc_flags))) {
+	if (likely(pcp_allowed_order(order) && pcp_may_serve(zone, ac->migratetype, alloc_flags))) {
 		struct page *page = pcp_alloc(zone, order, ac->migratetype, gfp, alloc_flags, reported);
 
 		if (likely(page))

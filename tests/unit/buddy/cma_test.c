@@ -145,8 +145,8 @@ static void watermarks_do_not_count_it_for_others(void **state)
 /* What was freed into the area waits on a list of movable pages. */
 static void a_pinned_request_gets_no_page_of_it_from_a_list(void **state)
 {
-	static struct page *pages[NR_PAGES], *pinned;
-	unsigned long nr = 0, nr_cma = 0;
+	static struct page *pages[NR_PAGES], *pinned[6];
+	unsigned long nr = 0, nr_cma = 0, nr_pinned;
 	unsigned int saved;
 
 	(void)state;
@@ -161,12 +161,16 @@ static void a_pinned_request_gets_no_page_of_it_from_a_list(void **state)
 			pages[i] = NULL;
 		}
 	assert_true(zone_nr_pcp(&kmm_zone) >= nr_cma);
+	memset(pinned, 0, sizeof(pinned));
 	saved = memalloc_pin_save();
-	pinned = alloc_page(MOVABLE | QUIET);
+	pinned[0] = alloc_page(MOVABLE | QUIET);
+	nr_pinned = __alloc_pages_bulk(MOVABLE | QUIET, NUMA_NO_NODE, NULL, ARRAY_SIZE(pinned), pinned);
 	memalloc_pin_restore(saved);
-	assert_true(!pinned || !in_cma(pinned));
-	if (pinned)
-		__free_page(pinned);
+	assert_int_equal(nr_pinned, ARRAY_SIZE(pinned));
+	for (unsigned int i = 0; i < nr_pinned; i++) {
+		assert_false(in_cma(pinned[i]));
+		__free_page(pinned[i]);
+	}
 	for (unsigned long i = 0; i < nr; i++)
 		if (pages[i])
 			__free_page(pages[i]);

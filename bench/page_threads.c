@@ -59,15 +59,15 @@ static double pair_ns(unsigned int nr_threads, unsigned int kept)
 {
 	const long nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	const unsigned long times = bench_repeat(30.0 * kept);
-	struct worker workers[2];
+	struct worker workers[2] = { { .times = times }, { .times = times } };
 	pthread_barrier_t barrier;
 	double start, end;
 
 	pthread_barrier_init(&barrier, NULL, nr_threads);
 	for (unsigned int i = 0; i < nr_threads; i++) {
-		workers[i] = (struct worker){
-			.barrier = &barrier, .times = times, .cpu = i % (unsigned int)nr_cpus, .kept = kept
-		};
+		workers[i].barrier = &barrier;
+		workers[i].cpu = i % (unsigned int)nr_cpus;
+		workers[i].kept = kept;
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
 			bench_fail("no thread");
 	}

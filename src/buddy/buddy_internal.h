@@ -209,6 +209,12 @@ void reset_alloc_batches(const struct zone *preferred);
 /* The whole search under zone->lock, uncounted, without the reserves. */
 struct page *zone_take_locked(struct zone *zone, unsigned int order, enum migratetype type, unsigned int alloc_flags,
 			      bool *reported);
+/* @page left the zone, whose lock is not held any more. Only one without memory can be the first of its pageblock. */
+static inline void note_page_used(const struct page *page, bool reported)
+{
+	if (reported)
+		arena_block_used(arena_page_to_pfn(page));
+}
 struct page *rmqueue(const struct alloc_context *ac, struct zone *zone, unsigned int order, gfp_t gfp,
 		     unsigned int alloc_flags, bool *reported);
 
@@ -236,7 +242,7 @@ unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp,
 void pcp_free_bulk(struct page **pages, unsigned int nr);
 
 /* Gives back what CPUs keep of @zone (NULL: of all zones). The CPUs' threads may go on meanwhile. Pages. */
-unsigned long drain_all_pages(struct zone *zone);
+unsigned long drain_all_pages(struct zone *only);
 /* The same for callers that may not wait: lists that are busy are left alone. */
 void try_drain_all_pages(void);
 unsigned long drain_pages_zone(struct zone *zone, unsigned int cpu);

@@ -154,7 +154,7 @@ extern struct zone *kmm_zones[ZONE_INDEX_MAX];
 
 /* Nodes, for walks. All of 0..nr_online_nodes-1 are there. */
 #define NODE_DATA(nid) (&kmm_nodes[(nid)])
-#define for_each_node(nid) for (unsigned int nid = 0; (nid) < nr_online_nodes; (nid)++)
+#define for_each_node(nid) for (unsigned int(nid) = 0; (nid) < nr_online_nodes; (nid)++)
 /* All zones of all nodes, the ones without pages too. */
 #define for_each_zone(zone) for (struct zone * (zone) = kmm_nodes[0].node_zones; (zone); (zone) = zone_after(zone))
 #define for_each_populated_zone(zone)      \

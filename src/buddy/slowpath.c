@@ -178,14 +178,13 @@ static struct page *look_after_drain(struct request *rq)
 			page = look(rq);
 		if (page || !may_wait(rq))
 			return page;
-		if (blocks_are_away(rq))
-			let_others_go_on(turn);
-		else if (isolations(rq) != isolations_before)
-			continue;
-		else if (turn < MOVE_TURNS && pages_were_moved(rq, moves_before))
-			let_others_go_on(turn);
-		else
-			return NULL;
+		if (!blocks_are_away(rq)) {
+			if (isolations(rq) != isolations_before)
+				continue;
+			if (turn >= MOVE_TURNS || !pages_were_moved(rq, moves_before))
+				return NULL;
+		}
+		let_others_go_on(turn);
 	}
 }
 

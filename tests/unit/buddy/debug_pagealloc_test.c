@@ -265,7 +265,7 @@ static void what_the_system_does_not_open_at_all(void **state)
 	(void)state;
 	assert_int_equal(getrlimit(RLIMIT_DATA, &limit), 0);
 	none = limit;
-	none.rlim_cur = 0;
+	none.rlim_cur = 1; /* 0 would be no limit */
 	assert_int_equal(setrlimit(RLIMIT_DATA, &none), 0);
 	limited = os_commit(probe, os_page_size()) != 0;
 	page = alloc_page(GFP_KERNEL | __GFP_NOWARN);
@@ -323,6 +323,43 @@ static void scattered_pages_stay_open_in_part(void **state)
 	free(pages);
 }
 
+static int setup_large_guarded(void **state)
+{
+	(void)state;
+	prep_world_start((struct buddy_options){ .mobility = true, .debug_pagealloc = true, .guard_minorder = 1 },
+			 128UL << 20);
+	return 0;
+}
+
+/* Each page that is taken leaves a closed guard behind. */
+static void guards_are_opened_when_there_are_too_many(void **state)
+{
+	const unsigned int nr = 10000;
+	struct page **pages = calloc(nr, sizeof(*pages));
+	unsigned int nr_changes = 0;
+	bool open = true;
+
+	(void)state;
+	assert_non_null(pages);
+	for (unsigned int i = 0; i < nr; i++) {
+		pages[i] = alloc_page(GFP_KERNEL);
+		assert_true(PageGuard(pages[i] + 1));
+		*(char *)page_address(pages[i]) = 1;
+	}
+	assert_int_equal(capture.nr, 1);
+	assert_reported("debug_pagealloc: free memory is so scattered that a part stays accessible\n");
+	for (unsigned long pfn = 0; pfn < kmm_zone.end_pfn; pfn++) {
+		const bool now = memory_is_readable(arena_page_address(arena_pfn_to_page(pfn)));
+
+		nr_changes += now != open;
+		open = now;
+	}
+	assert_in_range(nr_changes, 8000, 16384 + 1);
+	for (unsigned int i = 0; i < nr; i++)
+		__free_page(pages[i]);
+	free(pages);
+}
+
 static void a_child_goes_on(void **state)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -352,7 +389,7 @@ static void everything_is_open_after_the_end(void **state)
 
 	(void)state;
 	__free_pages(page, 3);
-	page = alloc_page(GFP_KERNEL);
+	assert_non_null(alloc_page(GFP_KERNEL));
 	buddy_stop();
 	for (size_t off = 0; off < PAGEBLOCK_SIZE; off += PAGE_SIZE)
 		assert_true(memory_is_readable(base + off));
@@ -398,6 +435,8 @@ int main(void)
 		TEST(what_the_system_does_not_open_alone),
 		TEST(what_the_system_does_not_open_at_all),
 		cmocka_unit_test_setup_teardown(scattered_pages_stay_open_in_part, setup_large_world, teardown_pages),
+		cmocka_unit_test_setup_teardown(guards_are_opened_when_there_are_too_many, setup_large_guarded,
+						teardown_pages),
 		TEST(a_child_goes_on),
 		TEST(everything_is_open_after_the_end),
 		cmocka_unit_test(a_start_without_memory_fails),

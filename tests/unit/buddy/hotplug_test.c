@@ -341,8 +341,8 @@ static void each_node_has_its_own_room(void **state)
 	char options[128];
 
 	(void)state;
-	snprintf(options, sizeof(options), "numa=fake=2 movablecore=%zu mem_max=%zu", 2 * PAGEBLOCK_SIZE,
-		 (size_t)(8 * SECTION_SIZE));
+	snprintf(options, sizeof(options), "numa=fake=2 movablecore=%lu mem_max=%lu",
+		 (unsigned long)(2 * PAGEBLOCK_SIZE), 8 * SECTION_SIZE);
 	start(4 * SECTION_SIZE, options);
 	assert_int_equal(kmm_add_memory(1, 2 * SECTION_SIZE), 0);
 	assert_int_equal(kmm_add_memory(1, SECTION_SIZE), -ENOMEM);
@@ -365,7 +365,7 @@ static void cma_stays(void **state)
 	char options[64];
 
 	(void)state;
-	snprintf(options, sizeof(options), "cma=%zu", (size_t)SECTION_SIZE);
+	snprintf(options, sizeof(options), "cma=%lu", SECTION_SIZE);
 	start(3 * SECTION_SIZE, options);
 	assert_int_equal(kmm_offline_memory(2 * PPS, PPS), -EBUSY);
 	assert_int_equal(kmm_offline_memory(PPS, PPS), 0);

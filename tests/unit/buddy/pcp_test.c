@@ -516,7 +516,7 @@ static void lists_of_a_cpu_in_use_shrink_to_what_it_needs(void **state)
 	assert_int_equal(here()->high, count - 32);
 	assert_int_equal(here()->count, count - 32);
 	__free_page(alloc_page(GFP_KERNEL));
-	here()->high = count = 100;
+	here()->high = 100;
 	drain_all_pages(NULL);
 	assert_true(decay_pcp_high(&kmm_zone, 0));
 	assert_int_equal(here()->high, 100 - 12);

@@ -23,10 +23,10 @@ int sched_yield(void)
 	return (int)syscall(SYS_sched_yield);
 }
 
-int nanosleep(const struct timespec *time, struct timespec *left)
+int nanosleep(const struct timespec *requested_time, struct timespec *remaining)
 {
 	nr_waits++;
-	return clock_nanosleep(CLOCK_MONOTONIC, 0, time, left);
+	return clock_nanosleep(CLOCK_MONOTONIC, 0, requested_time, remaining);
 }
 
 #define NOWARN __GFP_NOWARN

@@ -153,7 +153,8 @@ static void b7_every_pageblock_has_a_type(void **state)
 		}
 	break_and_expect(kmm_arena.pageblock_flags[0],
 			 (unsigned short)(kmm_arena.pageblock_flags[0] | PAGEBLOCK_TYPE_MASK), "B7");
-	break_and_expect(kmm_arena.pageblock_flags[0], (unsigned short)(kmm_arena.pageblock_flags[0] ^ 0x100), "B7");
+	break_and_expect(kmm_arena.pageblock_flags[0],
+			 (unsigned short)(kmm_arena.pageblock_flags[0] ^ 1u << PAGEBLOCK_ZONE_SHIFT), "B7");
 	break_and_expect(kmm_zone.nr_isolate_pageblock, 1, "B7");
 	for (unsigned long pfn = 0; pfn < 1024; pfn += 1UL << page_alloc_order(pfn_to_page(pfn)))
 		if (pfn_to_page(pfn) != one && pfn_to_page(pfn) != compound && pfn_to_page(pfn) != several)

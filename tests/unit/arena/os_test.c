@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "arena/os.h"
+#include "support/memory_probe.h"
 
 #define SIZE ((size_t)1 << 20)
 #define ALIGN ((size_t)4 << 20)
@@ -55,6 +56,25 @@ static void memory_given_back_reads_as_zeros(void **state)
 	assert_int_equal(range[os_page_size()], 0);
 	assert_int_equal(range[2 * os_page_size() - 1], 0);
 	assert_int_equal(range[2 * os_page_size()], 0x5a);
+	os_release(range, SIZE);
+}
+
+static void protected_memory_keeps_its_contents(void **state)
+{
+	char *range = os_reserve(SIZE, ALIGN);
+
+	(void)state;
+	assert_int_equal(os_commit(range, SIZE), 0);
+	memset(range, 0x5a, SIZE);
+	assert_int_equal(os_protect(range, SIZE), 0);
+	assert_false(memory_is_readable(range));
+	assert_int_equal(os_commit(range, SIZE), 0);
+	for (size_t i = 0; i < SIZE; i += os_page_size())
+		assert_int_equal(range[i], 0x5a);
+	os_inject_failure(1);
+	assert_int_equal(os_protect(range, SIZE), -ENOMEM);
+	os_inject_failure(0);
+	assert_true(memory_is_readable(range));
 	os_release(range, SIZE);
 }
 
@@ -152,6 +172,7 @@ int main(void)
 		cmocka_unit_test(reserved_range_has_the_alignment_asked_for),
 		cmocka_unit_test(committed_memory_is_zero_and_writable),
 		cmocka_unit_test(memory_given_back_reads_as_zeros),
+		cmocka_unit_test(protected_memory_keeps_its_contents),
 		cmocka_unit_test(decommitted_memory_starts_again_as_zeros),
 		cmocka_unit_test(absurd_sizes_are_refused),
 		cmocka_unit_test(errno_is_left_alone),

@@ -336,6 +336,7 @@ static void guards_are_opened_when_there_are_too_many(void **state)
 {
 	const unsigned int nr = 10000;
 	struct page **pages = calloc(nr, sizeof(*pages));
+	struct page *large = alloc_pages(GFP_KERNEL, 10); /* so that it happens within a section, not when one is new */
 	unsigned int nr_changes = 0;
 	bool open = true;
 
@@ -355,6 +356,7 @@ static void guards_are_opened_when_there_are_too_many(void **state)
 		open = now;
 	}
 	assert_in_range(nr_changes, 8000, 16384 + 1);
+	__free_pages(large, 10);
 	for (unsigned int i = 0; i < nr; i++)
 		__free_page(pages[i]);
 	free(pages);

@@ -184,6 +184,39 @@ static void a_write_to_memory_that_was_given_back_is_noticed(void **state)
 	expect_corruption("pagealloc: single bit error\n", 1);
 }
 
+/* Then poison is a write like any other. */
+static void poison_in_memory_that_was_given_back_is_noticed(void **state)
+{
+	unsigned char *memory = freed_page();
+
+	(void)state;
+	buddy_trim();
+	memset(memory, PAGE_POISON, PAGE_SIZE);
+	__free_page(alloc_page(GFP_KERNEL));
+	expect_corruption("pagealloc: memory corruption\n", 1);
+}
+
+/* A forked child may find either. */
+static void memory_that_is_being_given_back(void **state)
+{
+	unsigned char *memory = freed_page();
+	const unsigned long pfn = page_to_pfn(virt_to_page(memory));
+
+	(void)state;
+	poison_may_vanish(pfn, 1);
+	__free_page(alloc_page(GFP_KERNEL));
+	assert_int_equal(memory[0], PAGE_POISON);
+	poison_may_vanish(pfn, 1);
+	memset(memory, 0, PAGE_SIZE);
+	__free_page(alloc_page(GFP_KERNEL));
+	assert_int_equal(memory[0], PAGE_POISON);
+	assert_silent();
+	poison_may_vanish(pfn, 1);
+	memory[1000] = 0;
+	__free_page(alloc_page(GFP_KERNEL));
+	expect_corruption("pagealloc: memory corruption\n", 1);
+}
+
 static void a_block_is_lost_with_its_page(void **state)
 {
 	struct page *page = alloc_pages(GFP_KERNEL, 3), *other;
@@ -283,6 +316,8 @@ int main(void)
 		TEST(a_long_difference_is_cut),
 		TEST(clearing_a_freed_page_is_noticed),
 		TEST(a_write_to_memory_that_was_given_back_is_noticed),
+		TEST(poison_in_memory_that_was_given_back_is_noticed),
+		TEST(memory_that_is_being_given_back),
 		TEST(a_block_is_lost_with_its_page),
 		cmocka_unit_test_setup_teardown(pages_on_the_lists_of_a_cpu, setup_poison_lists, teardown_lists),
 		TEST(zeros_where_they_are_asked_for),

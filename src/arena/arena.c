@@ -39,6 +39,7 @@ enum huge_advice {
 	HUGE_NEVER,   /* small pages: an idle library stays small, and given-back memory is really gone */
 	HUGE_MADVISE, /* no advice: the system's own setting decides */
 	HUGE_ALWAYS,  /* huge pages wherever the system can */
+	HUGE_INUSE,   /* huge pages in pageblocks that are in use */
 };
 
 struct kmm_arena kmm_arena;
@@ -53,7 +54,7 @@ static size_t arena_size; /* bytes reserved for pages */
 static int set_transparent_hugepage(const char *value, const struct kmm_param *param)
 {
 	static const char *const names[] = {
-		[HUGE_NEVER] = "never", [HUGE_MADVISE] = "madvise", [HUGE_ALWAYS] = "always"
+		[HUGE_NEVER] = "never", [HUGE_MADVISE] = "madvise", [HUGE_ALWAYS] = "always", [HUGE_INUSE] = "inuse"
 	};
 
 	for (unsigned int i = 0; value && i < ARRAY_SIZE(names); i++) {
@@ -142,6 +143,7 @@ static bool reserve(size_t limit)
 static void release(void)
 {
 	if (kmm_arena.base) {
+		arena_in_use_stop();
 		os_release(kmm_arena.mem_map, map_size);
 		os_release(kmm_arena.base, arena_size);
 	}
@@ -212,6 +214,8 @@ void arena_offline(unsigned long pfn, unsigned long nr_pages)
 	/* By hand first: the ends of the range may share a page of the system with their neighbours. */
 	memset(kmm_arena.mem_map + pfn, 0, nr_pages * sizeof(struct page));
 	arena_give_back_map(pfn, nr_pages);
+	for (unsigned long block = pfn; block < pfn + nr_pages; block += pageblock_nr_pages)
+		arena_block_unused(block);
 	kmm_unlock(&arena_lock);
 }
 
@@ -318,6 +322,8 @@ static int bring_up(size_t limit)
 	memblock_reset();
 	advise(kmm_arena.base, arena_size);
 	advise(kmm_arena.mem_map, map_size);
+	if (option_huge == HUGE_INUSE)
+		arena_in_use_start();
 	ret = bring_up_boot_pages();
 	if (ret)
 		release();

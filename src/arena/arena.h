@@ -48,6 +48,7 @@ struct kmm_arena {
 	char *base;                      /* of the reserved range; NULL before the start */
 	struct page *mem_map;            /* one struct page a frame, NULL before the start */
 	unsigned short *pageblock_flags; /* one word a pageblock, see above */
+	unsigned long *in_use;           /* a bit a pageblock, see huge.c; NULL unless transparent_hugepage=inuse */
 	unsigned long nr_pages;          /* pages of the reserved range: the limit, and room for memory added later */
 	unsigned long nr_limit;          /* pages: the limit at the start; those from here on are room */
 	unsigned long nr_online;         /* pages; arena lock, read RELAXED */
@@ -150,5 +151,26 @@ int arena_range_map(const struct arena_range *range, size_t off, size_t size);
  * piece must be mapped. */
 void arena_range_unmap(const struct arena_range *range, size_t off, size_t size, bool keep_readable);
 void arena_range_release(struct arena_range *range);
+
+/* huge.c: makes and forgets in_use, for arena.c. */
+void arena_in_use_start(void);
+void arena_in_use_stop(void);
+
+/* Memory of the pageblock of @pfn was taken: it may be the first. Then: the memory of the whole pageblock went back to the
+ * system, and nobody can take of it yet. Both may make a system call: no lock is held. */
+void arena_block_used_slow(unsigned long pfn);
+void arena_block_unused_slow(unsigned long pfn);
+
+static inline void arena_block_used(unsigned long pfn)
+{
+	if (unlikely(kmm_arena.in_use))
+		arena_block_used_slow(pfn);
+}
+
+static inline void arena_block_unused(unsigned long pfn)
+{
+	if (unlikely(kmm_arena.in_use))
+		arena_block_unused_slow(pfn);
+}
 
 #endif /* KMM_ARENA_ARENA_H */

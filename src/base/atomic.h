@@ -24,6 +24,7 @@
 
 /* Bits that say something by themselves: nothing is ordered by them. */
 #define atomic_or_relaxed(p, bits) ((void)__atomic_fetch_or(p, bits, __ATOMIC_RELAXED))
+#define atomic_fetch_or_relaxed(p, bits) __atomic_fetch_or(p, bits, __ATOMIC_RELAXED) /* the old ones */
 #define atomic_and_relaxed(p, bits) ((void)__atomic_fetch_and(p, bits, __ATOMIC_RELAXED))
 
 /* Stores @v; the value is the one found. ACQUIRE: what its writer released is seen. */

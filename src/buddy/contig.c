@@ -106,6 +106,8 @@ static int take_isolated(struct zone *zone, unsigned long start, unsigned long e
 		return err;
 	take_range_locked(zone, start, end);
 	kmm_unlock(&zone->lock);
+	for (unsigned long pfn = start; pfn < end; pfn = ALIGN_DOWN(pfn, pageblock_nr_pages) + pageblock_nr_pages)
+		arena_block_used(pfn);
 	if (prep_range(start, end, gfp))
 		return 0;
 	free_good_pages(start, end);

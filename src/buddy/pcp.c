@@ -190,6 +190,13 @@ static int take_more(struct zone *zone, unsigned int order, enum migratetype typ
 	return got;
 }
 
+/* They may be the first of their pageblocks. */
+static void note_list_used(const struct cds_list_head *list)
+{
+	for (struct cds_list_head *pos = list->next; unlikely(kmm_arena.in_use) && pos != list; pos = pos->next)
+		note_page_used(page_of(pos), page_flag_test(page_of(pos), PG_reported));
+}
+
 /* One block for the caller, by the whole search; more for the lists. */
 static struct page *refill(struct zone *zone, unsigned int order, enum migratetype type, unsigned int alloc_flags,
 			   int nr_blocks, bool *reported)
@@ -206,6 +213,9 @@ static struct page *refill(struct zone *zone, unsigned int order, enum migratety
 		nr = take_more(zone, order, type, nr_blocks - 1, &list);
 	}
 	kmm_unlock(&zone->lock);
+	if (page)
+		note_page_used(page, *reported);
+	note_list_used(&list);
 	if (!zone_flag_test(zone, ZONE_BELOW_HIGH) && is_below_high(zone))
 		zone_flag_set(zone, ZONE_BELOW_HIGH);
 	put_list(zone, &list, pcp_index(order, type), nr << order);
@@ -276,6 +286,9 @@ static unsigned int refill_bulk(struct zone *zone, enum migratetype type, unsign
 	if (got == nr)
 		more = take_more(zone, 0, type, nr_more, &list);
 	kmm_unlock(&zone->lock);
+	for (unsigned int i = 0; unlikely(kmm_arena.in_use) && i < got; i++)
+		note_page_used(pages[i], page_flag_test(pages[i], PG_reported));
+	note_list_used(&list);
 	if (!zone_flag_test(zone, ZONE_BELOW_HIGH) && is_below_high(zone))
 		zone_flag_set(zone, ZONE_BELOW_HIGH);
 	put_list(zone, &list, pcp_index(0, type), more);

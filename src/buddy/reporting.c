@@ -102,8 +102,10 @@ static size_t give_back(const struct page *page, unsigned int order)
 	bytes = arena_give_back(pfn, 1UL << order);
 	if (poisoned && bytes == PAGE_SIZE << order)
 		poison_vanished(pfn, 1UL << order);
-	if (bytes && order == MAX_ORDER - 1)
+	if (bytes && order == MAX_ORDER - 1) {
 		arena_give_back_map(pfn, 1UL << order);
+		arena_block_unused(pfn);
+	}
 	return bytes;
 }
 

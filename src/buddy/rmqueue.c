@@ -69,8 +69,10 @@ static struct page *rmqueue_zone(const struct alloc_context *ac, struct zone *zo
 		WRITE_ONCE(zone->nr_alloc, zone->nr_alloc + (1UL << order));
 	}
 	kmm_unlock(&zone->lock);
-	if (likely(page))
+	if (likely(page)) {
+		note_page_used(page, *reported);
 		use_alloc_batch(zone, order, gfp);
+	}
 	return page;
 }
 

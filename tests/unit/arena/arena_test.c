@@ -166,7 +166,7 @@ static void bad_options_are_refused(void **state)
 static void huge_page_advice_never_stops_the_start(void **state)
 {
 	static const char *const options[] = { "transparent_hugepage=never", "transparent_hugepage=madvise",
-					       "transparent_hugepage=always" };
+					       "transparent_hugepage=always", "transparent_hugepage=inuse" };
 	unsigned int calls[ARRAY_SIZE(options)];
 
 	(void)state;
@@ -182,6 +182,8 @@ static void huge_page_advice_never_stops_the_start(void **state)
 	/* "madvise" leaves both ranges to the system. */
 	assert_int_equal(calls[1], calls[0] - 2);
 	assert_int_equal(calls[1], calls[2] - 2);
+	/* "inuse" starts as "never", and has a map of what is in use. */
+	assert_int_equal(calls[3], calls[0] + 2);
 }
 
 static void addresses_and_pages_belong_together(void **state)

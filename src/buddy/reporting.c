@@ -33,7 +33,7 @@ static void isolate(struct zone *zone, struct page *page, unsigned int order)
 	page->private = order;
 	page_flag_set(page, PG_isolated);
 	cds_list_add_tail(&page->lru, &zone->isolated);
-	zone->nr_isolated += 1UL << order;
+	WRITE_ONCE(zone->nr_isolated, zone->nr_isolated + (1UL << order)); /* slowpath.c looks without the lock */
 	smp_store_release(&zone->isolations, zone->isolations + 1);
 }
 

@@ -108,13 +108,21 @@ static inline bool model_range_is_free(unsigned long pfn, unsigned long nr_pages
 	return !memchr(model.owned + pfn, 1, nr_pages);
 }
 
+/* The highest zone that a request may use. Without a zone for it, DMA memory is any memory. */
+static inline enum zone_type wish_zone(const struct wish *wish)
+{
+	if ((wish->gfp & GFP_DMA) && NODE_DATA(0)->node_zones[ZONE_DMA].present_pages)
+		return ZONE_DMA;
+	return (wish->gfp & GFP_HIGHUSER_MOVABLE) == GFP_HIGHUSER_MOVABLE ? ZONE_MOVABLE : ZONE_NORMAL;
+}
+
 /* May a request have pages of the pageblock? */
 static inline bool block_allowed(unsigned long b, const struct wish *wish)
 {
 	const struct zone *zone = model.block[b].zone;
 	unsigned int nid;
 
-	if (model.block[b].state != BLOCK_PRESENT || zone->idx > gfp_zone(wish->gfp))
+	if (model.block[b].state != BLOCK_PRESENT || zone->idx > wish_zone(wish))
 		return false;
 	if (model.block[b].cma && !(wish->gfp & __GFP_MOVABLE))
 		return false;

@@ -455,22 +455,18 @@ static void step_isolate(void)
 	isolated[nr_isolated++].end = end;
 }
 
-static bool section_can_go(unsigned long pfn)
-{
-	return model_range_can_be_taken(pfn, PAGES_PER_SECTION, false);
-}
-
 static void step_offline(void)
 {
 	const unsigned long pfn = below(MODEL_SECTIONS) * PAGES_PER_SECTION;
-	const int err = kmm_offline_memory(pfn, PAGES_PER_SECTION);
+	const unsigned long nr_pages = (1 + below(2)) * PAGES_PER_SECTION;
+	const int err = kmm_offline_memory(pfn, nr_pages);
 
-	if (section_can_go(pfn)) {
+	if (model_range_can_be_taken(pfn, nr_pages, false)) {
 		assert_int_equal(err, 0);
-		mark_blocks(pfn, pfn + PAGES_PER_SECTION, BLOCK_ABSENT);
+		mark_blocks(pfn, pfn + nr_pages, BLOCK_ABSENT);
 		seen.offlined++;
 	} else {
-		assert_int_equal(err, model_range_is_valid(pfn, PAGES_PER_SECTION) ? -EBUSY : -EINVAL);
+		assert_int_equal(err, model_range_is_valid(pfn, nr_pages) ? -EBUSY : -EINVAL);
 	}
 }
 
@@ -541,7 +537,7 @@ static void step(unsigned int share)
 	else if (dice < (share > 90 ? 12 : 3))
 		step_offline();
 	else if (dice < 14)
-		below(8) ? step_misuse() : step_add();
+		below(6) ? step_misuse() : step_add();
 	else if (dice < 25)
 		step_isolate();
 	else if (dice < 60)
@@ -578,7 +574,7 @@ static void print_seen(void)
 	for (unsigned int order = 0; order < MAX_ORDER; order++)
 		print_message(" %lu", seen.failed[order]);
 	print_message("\n%lu mixed, %lu split, %lu shared, %lu in bulk, %lu exact, %lu contig, %lu not, %lu isolated, "
-		      "%lu sections went, %lu came\n",
+		      "%lu ranges went, %lu sections came\n",
 		      seen.mixed, seen.split, seen.shared, seen.bulk, seen.exact, seen.contig, seen.no_contig,
 		      seen.isolated, seen.offlined, seen.added);
 }

@@ -615,8 +615,8 @@ static int setup(void **state)
 	const struct world *world = *state;
 	char options[200];
 
-	snprintf(options, sizeof(options), "min_free_kbytes=0 mem_max=%zu %s", world->sections / 3 * 4 * SECTION_SIZE,
-		 world->options);
+	snprintf(options, sizeof(options), "min_free_kbytes=0 mem_max=%lu %s",
+		 (unsigned long)(world->sections / 3 * 4 * SECTION_SIZE), world->options);
 	capture_start();
 	cpu_id_set_count(max_of(world->nr_cpus, 1u));
 	cpu_id_pin(0);
@@ -663,8 +663,8 @@ int main(int argc, char **argv)
 		seed = strtoull(argv[1], NULL, 0);
 	if (argc > 2)
 		nr_steps = strtoul(argv[2], NULL, 0);
-	snprintf(zones, sizeof(zones), "numa=fake=2 dma=%zu movablecore=%zu cma=%zu", SECTION_SIZE, SECTION_SIZE,
-		 PAGEBLOCK_SIZE);
+	snprintf(zones, sizeof(zones), "numa=fake=2 dma=%lu movablecore=%lu cma=%lu", (unsigned long)SECTION_SIZE,
+		 (unsigned long)SECTION_SIZE, (unsigned long)PAGEBLOCK_SIZE);
 	printf("seed %llu, %lu steps\n", (unsigned long long)seed, nr_steps);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

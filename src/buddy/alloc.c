@@ -240,6 +240,8 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const no
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
+	if (KMM_CONFIG_CHECK)
+		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
 	/* ACQUIRE: pairs with set_special(). */
 	if (likely(!smp_load_acquire(&buddy_special) && order <= PCP_MAX_LOW_ORDER && !kmm_task_flags &&
 		   !(gfp & __GFP_COLD))) {

@@ -660,8 +660,8 @@ void pcp_fork_unlock_all(void)
 		kmm_spin_unlock(&pcp->lock);
 }
 
-/* The child has no thread that would sweep, and should not make one for what it inherited. */
-/* Whoever had pages in their hands is gone, and these pages with them. */
+/* Whoever had pages in their hands is gone, and these pages with them. The child has no thread that would sweep, and should not
+ * make one for what it inherited. */
 void pcp_fork_reset(void)
 {
 	for_each_zone(zone)

@@ -87,7 +87,7 @@ static void show_pageset(FILE *file, unsigned int cpu, struct per_cpu_pages *pcp
 
 static void show_pagesets(FILE *file, const struct zone *zone)
 {
-	struct per_cpu_pages *pageset = smp_load_acquire(&zone->pageset); /* pairs with pcp_start() */
+	struct per_cpu_pages *pageset = smp_load_acquire(&zone->pageset); /* pairs with pcp_reserve() */
 
 	fputs("  pagesets\n", file);
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)

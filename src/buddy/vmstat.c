@@ -169,7 +169,7 @@ static unsigned long at_least_0(long nr)
 /* Pages that the per-CPU lists handed out and did not take off the zone's share yet. */
 static long batch_used(const struct zone *zone)
 {
-	const struct per_cpu_pages *pcp = smp_load_acquire(&zone->pageset); /* pairs with pcp_start() */
+	const struct per_cpu_pages *pcp = smp_load_acquire(&zone->pageset); /* pairs with pcp_reserve() */
 	long nr = 0;
 
 	for (unsigned int cpu = 0; pcp && cpu < kmm_nr_cpu_ids; cpu++)
@@ -239,7 +239,7 @@ unsigned long global_node_page_state(enum node_stat_item item)
 /* Written under zone->lock and pcp->lock; a value that is a moment old is as good. */
 static void add_page_events(unsigned long events[NR_VM_EVENT_ITEMS], const struct zone *zone)
 {
-	const struct per_cpu_pages *pcp = smp_load_acquire(&zone->pageset); /* pairs with pcp_start() */
+	const struct per_cpu_pages *pcp = smp_load_acquire(&zone->pageset); /* pairs with pcp_reserve() */
 	const unsigned int pgalloc = PGALLOC_DMA + (unsigned int)zone->idx;
 
 	events[pgalloc] += READ_ONCE(zone->nr_alloc);

@@ -900,6 +900,25 @@ static void below_the_high_mark_the_next_refill_notices(void **state)
 	assert_false(zone_flag_test(&kmm_zone, ZONE_BELOW_HIGH));
 }
 
+#if KMM_CONFIG_CHECK
+static void under_a_lock_of_the_slab_level_the_lists_are_no_way_out(void **state)
+{
+	struct kmm_lock list_lock;
+
+	(void)state;
+	pcp_limits(4, 64, 64);
+	kmm_lock_init(&list_lock, KMM_RANK_NODE_LIST, "node->list_lock");
+	pages[0] = alloc_page(GFP_KERNEL); /* the next ones are listed */
+	kmm_lock(&list_lock);
+	assert_true(capture_bug_in(pages[1] = alloc_page(GFP_KERNEL)));
+	assert_true(capture_bug_in(__free_page(pages[0])));
+	kmm_unlock(&list_lock);
+	assert_reported("lock node->list_lock (rank 40) must not be held here");
+	assert_int_equal(here()->count, 3);
+	give(1);
+}
+#endif
+
 static void without_per_cpu_lists_pages_come_from_the_zone(void **state)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -956,6 +975,9 @@ int main(void)
 		TEST_ONE_BLOCK(a_refill_that_fails_forgets_nothing_that_was_handed_out),
 		TEST(every_page_that_comes_or_goes_is_one_event),
 		TEST(below_the_high_mark_the_next_refill_notices),
+#if KMM_CONFIG_CHECK
+		TEST(under_a_lock_of_the_slab_level_the_lists_are_no_way_out),
+#endif
 		TEST(hits_without_end_do_not_overflow_the_share),
 		cmocka_unit_test_setup_teardown(without_per_cpu_lists_pages_come_from_the_zone, setup_one_block,
 						teardown_pages),

@@ -71,7 +71,7 @@ static void prep_compound(struct page *head, unsigned int order)
 /* Are all pages of a block looked at? The tail pages of others are touched by nobody. */
 static bool checks_all(unsigned int order, bool compound)
 {
-	return order <= PCP_MAX_LOW_ORDER || compound || KMM_CONFIG_CHECK || buddy_options.check_pages;
+	return order <= PCP_MAX_LOW_ORDER || compound || KMM_CONFIG_CHECK >= 1 || buddy_options.check_pages;
 }
 
 static const struct page *first_used(const struct page *page, unsigned int order, bool all)

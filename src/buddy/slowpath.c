@@ -357,6 +357,7 @@ struct page *alloc_pages_slowpath(gfp_t gfp, unsigned int order, unsigned int ni
 		do {
 			page = one_round(&rq, &again);
 		} while (!page && again);
+		KMM_RACE_POINT("slowpath:cookie");
 		if (!page && read_mems_allowed_retry(rq.mems_cookie))
 			again = true;
 		else if (!page && (gfp & __GFP_NOFAIL)) {

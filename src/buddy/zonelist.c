@@ -18,6 +18,7 @@
 
 #include "base/boot.h"
 #include "base/fork.h"
+#include "base/race.h"
 #include "buddy/buddy_internal.h"
 
 /* A hint lasts this long, in seconds. */
@@ -185,6 +186,7 @@ int kmm_set_mems_allowed(nodemask_t nodes)
 	kmm_lock(&mems_lock);
 	WRITE_ONCE(mems_allowed.seq, mems_allowed.seq + 1);
 	smp_wmb(); /* odd before the mask, */
+	KMM_RACE_POINT("mems_allowed:odd");
 	WRITE_ONCE(mems_allowed.mask, nodes.bits);
 	smp_store_release(&mems_allowed.seq, mems_allowed.seq + 1); /* the mask before even */
 	if (~nodes.bits & all)

@@ -125,6 +125,20 @@ static void allow_all_nodes(struct request *rq)
 	rq->ac.preferred_zone = next_zones_zonelist(rq->ac.zonelist->refs, rq->ac.highest_zoneidx, NULL)->zone;
 }
 
+/* From where, and how far down, beyond what everybody may? True when that is more than before. */
+static bool use_privileges(struct request *rq)
+{
+	const bool other_nodes = rq->ac.nodemask, reserves = may_use_all(rq->gfp);
+
+	if (!reserves && (rq->alloc_flags & ALLOC_CPUSET))
+		return false;
+	allow_all_nodes(rq);
+	if (!reserves || (rq->alloc_flags & ALLOC_NO_WATERMARKS))
+		return other_nodes;
+	rq->alloc_flags = ALLOC_NO_WATERMARKS | (rq->alloc_flags & ALLOC_KSWAPD) | gfp_cma_flag(rq->gfp);
+	return true;
+}
+
 /* In the same way, pages on their way between a zone and the list of a CPU. ACQUIRE pairs with move_end() of pcp.c. */
 static unsigned long moves(const struct request *rq)
 {
@@ -281,13 +295,9 @@ static struct page *one_round(struct request *rq, bool *again)
 
 	*again = false;
 	wake_kswapds(rq);
-	if (may_use_all(rq->gfp)) {
-		rq->alloc_flags = ALLOC_NO_WATERMARKS | (rq->alloc_flags & ALLOC_KSWAPD) | gfp_cma_flag(rq->gfp);
-		allow_all_nodes(rq);
-	} else if (!(rq->alloc_flags & ALLOC_CPUSET)) {
-		allow_all_nodes(rq);
-	}
 	page = look(rq);
+	if (!page && use_privileges(rq))
+		page = look(rq);
 	if (!page)
 		page = look_after_drain(rq);
 	if (page || !may_wait(rq) || (kmm_task_flags & PF_MEMALLOC))

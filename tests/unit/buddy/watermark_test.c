@@ -174,6 +174,51 @@ static void no_reserve_at_all_means_none_for_low_zones_either(void **state)
 	assert_int_equal(NORMAL_OF(0)->lowmem_reserve[ZONE_MOVABLE], 0);
 }
 
+/* As the notes and Linux 6.1 have them: who knows the kernel's dumps can read ours. */
+static void flags_have_the_kernels_numbers(void **state)
+{
+	static const struct {
+		unsigned int flags, number;
+	} cases[] = {
+		{ WMARK_MIN, 0 },
+		{ WMARK_LOW, 1 },
+		{ WMARK_HIGH, 2 },
+		{ ALLOC_WMARK_MASK, 3 },
+		{ ALLOC_NO_WATERMARKS, 4 },
+		{ ALLOC_OOM, 8 },
+		{ ALLOC_HARDER, 0x10 },
+		{ ALLOC_HIGH, 0x20 },
+		{ ALLOC_CPUSET, 0x40 },
+		{ ALLOC_CMA, 0x80 },
+		{ ALLOC_KSWAPD, 0x800 },
+		{ __GFP_DMA | __GFP_HIGHMEM | __GFP_DMA32 | __GFP_MOVABLE | __GFP_RECLAIMABLE, 0x1f },
+		{ __GFP_HIGH, 0x20 },
+		{ __GFP_ZERO, 0x100 },
+		{ __GFP_ATOMIC, 0x200 },
+		{ __GFP_WRITE, 0x1000 },
+		{ __GFP_NOWARN, 0x2000 },
+		{ __GFP_RETRY_MAYFAIL, 0x4000 },
+		{ __GFP_NOFAIL, 0x8000 },
+		{ __GFP_NORETRY, 0x10000 },
+		{ __GFP_MEMALLOC, 0x20000 },
+		{ __GFP_COMP, 0x40000 },
+		{ __GFP_NOMEMALLOC, 0x80000 },
+		{ __GFP_THISNODE, 0x200000 },
+		{ __GFP_ACCOUNT, 0x400000 },
+		{ GFP_KERNEL, 0xcc0 },
+		{ GFP_ATOMIC, 0xa20 },
+		{ GFP_NOWAIT, 0x800 },
+		{ GFP_NOIO, 0xc00 },
+		{ GFP_NOFS, 0xc40 },
+		{ GFP_USER, 0x100cc0 },
+		{ GFP_HIGHUSER_MOVABLE, 0x100cca },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(cases[i].flags, cases[i].number);
+}
+
 /* The check, by table: only the numbers and the heads of the lists of a zone of the test's own are looked at */
 
 static struct zone zone;
@@ -417,6 +462,31 @@ static void who_frees_memory_may_use_all_of_it(void **state)
 	assert_int_equal(left_by(GFP_KERNEL | __GFP_NOMEMALLOC), 100);
 	memalloc_noreclaim_restore(saved);
 	assert_int_equal(left_by(GFP_KERNEL), 100);
+}
+
+/* Node 0 is down to its min mark, node 1 is between low and min: there is memory without touching any reserve. */
+static void a_reserve_is_kept_while_another_node_has_memory(void **state)
+{
+	struct taken *taken = taken_by_test(0);
+	struct page *page;
+
+	(void)state;
+	world_reset(NULL);
+	buddy_options.min_free_kbytes = 4 * 200;
+	fake_nodes(2);
+	world_open(4);
+	take_all(taken, KERNEL_QUIET | __GFP_THISNODE, 0);
+	assert_int_equal(zone_nr_free(NORMAL_OF(0)), 100);
+	while (zone_nr_free(NORMAL_OF(1)) > 110)
+		assert_non_null(take(taken, GFP_KERNEL | __GFP_THISNODE, 1));
+	page = alloc_pages_common(GFP_KERNEL | __GFP_MEMALLOC, 0, 0, NULL);
+	assert_int_equal(page_to_nid(page), 1);
+	__free_page(page);
+	take_all(taken, KERNEL_QUIET, 0);
+	page = alloc_pages_common(GFP_KERNEL | __GFP_MEMALLOC, 0, 0, NULL);
+	assert_int_equal(page_to_nid(page), 0);
+	__free_page(page);
+	give_back_all(taken);
 }
 
 static unsigned int nr_woken;
@@ -663,6 +733,7 @@ int main(void)
 		TEST(movable_zones_do_not_make_the_reserve_larger),
 		TEST(a_zone_keeps_pages_from_requests_for_higher_zones),
 		TEST(no_reserve_at_all_means_none_for_low_zones_either),
+		TABLE(flags_have_the_kernels_numbers),
 		TABLE(who_may_dig_how_deep),
 		TABLE(small_marks_are_rounded_up),
 		TABLE(the_other_pages_of_the_block_do_not_count),
@@ -673,6 +744,7 @@ int main(void)
 		TABLE(pages_that_are_not_online_yet_are_free),
 		REQUEST(requests_stop_at_the_marks_that_are_theirs),
 		REQUEST(who_frees_memory_may_use_all_of_it),
+		TEST(a_reserve_is_kept_while_another_node_has_memory),
 		REQUEST(reclaim_is_woken_below_the_low_mark),
 		REQUEST(a_large_block_is_weighed_without_its_other_pages),
 		TEST(a_large_block_is_found_in_a_zone_that_can_still_grow),

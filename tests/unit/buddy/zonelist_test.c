@@ -379,6 +379,28 @@ static void whoever_frees_memory_goes_beyond_the_mask(void **state)
 	__free_pages(all, MAX_ORDER - 1);
 }
 
+/* Node 1 is below its low mark, so the first look does not serve the request; but there is enough of it. */
+static void whoever_may_go_beyond_the_mask_keeps_to_it_while_there_is_memory(void **state)
+{
+	static const gfp_t gfps[] = { GFP_ATOMIC, GFP_KERNEL | __GFP_MEMALLOC, GFP_KERNEL };
+	const nodemask_t mask = { 0x2 };
+	struct taken *taken = taken_by_test(0);
+
+	(void)state;
+	buddy_options.min_free_kbytes = 4 * 200; /* each node: min 100, low 125 */
+	fake_nodes(2);
+	world_open(4);
+	while (zone_nr_free(NORMAL_OF(1)) > 120)
+		assert_non_null(take(taken, GFP_KERNEL | __GFP_THISNODE, 1));
+	for (unsigned int i = 0; i < ARRAY_SIZE(gfps); i++) {
+		struct page *page = alloc_pages_common(gfps[i], 0, 0, &mask);
+
+		assert_int_equal(page_to_nid(page), 1);
+		__free_page(page);
+	}
+	give_back_all(taken);
+}
+
 /* The public calls */
 
 static int library_setup(void **state)
@@ -802,6 +824,7 @@ int main(void)
 		TEST(a_mask_is_kept_when_its_nodes_are_full),
 		TEST(a_mask_without_nodes_is_no_memory),
 		TEST(whoever_frees_memory_goes_beyond_the_mask),
+		TEST(whoever_may_go_beyond_the_mask_keeps_to_it_while_there_is_memory),
 		LIBRARY(a_node_can_be_named),
 		LIBRARY(no_node_in_particular_is_the_callers),
 		LIBRARY(a_node_that_does_not_exist_is_reported),

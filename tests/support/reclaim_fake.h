@@ -22,6 +22,7 @@ static struct {
 	unsigned long freed; /* the answer of r */
 	enum compact_result compacted;
 	bool oom_helps;
+	unsigned int wait_ms;   /* what the last call of w was asked to wait */
 	unsigned int wait_left; /* the answer of w */
 	void (*act)(char step); /* NULL, or called after each entry in the log */
 } fake_reclaim;
@@ -93,7 +94,7 @@ static inline bool fake_oom(gfp_t gfp, unsigned int order)
 
 static inline unsigned int fake_wait(unsigned int ms)
 {
-	(void)ms;
+	fake_reclaim.wait_ms = ms;
 	fake_reclaim_note('w');
 	return fake_reclaim.wait_left;
 }

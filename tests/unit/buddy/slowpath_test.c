@@ -16,6 +16,7 @@
 
 /* In place of libc's, to see who gives up the CPU. */
 static __thread unsigned int nr_waits;
+static __thread long last_wait_ns;
 
 int sched_yield(void)
 {
@@ -26,6 +27,7 @@ int sched_yield(void)
 int nanosleep(const struct timespec *requested_time, struct timespec *remaining)
 {
 	nr_waits++;
+	last_wait_ns = requested_time->tv_nsec;
 	return clock_nanosleep(CLOCK_MONOTONIC, 0, requested_time, remaining);
 }
 
@@ -336,6 +338,9 @@ static void what_must_not_fail_waits_for_others(void **state)
 	assert_int_equal(errno, 77);
 	taken[0] = page;
 	assert_true(fake_reclaim_count('w') > 0);
+	/* A fiftieth of a second a round: that is what the reclaim is asked for, and what is slept without its help. */
+	assert_int_equal(fake_reclaim.wait_ms, 20);
+	assert_int_equal(last_wait_ns, 20 * 1000 * 1000);
 	assert_silent();
 }
 

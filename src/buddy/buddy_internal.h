@@ -18,6 +18,7 @@
  *             B6  an online page is in exactly one state: reserved; in a free block; in a block isolated for reporting; in a
  *                 block on a CPU's list; in a guard block; in a block handed out, whose first page has references, or
  *                 PG_frozen instead, and knows the order, and whose others have none; bad
+ *                 In a forked child a page may also be in no state, lost in the hands of a thread that the child has not
  *             B7  the type of a pageblock is one of enum migratetype, and its zone the one whose range it lies in
  *             B8  present_pages are the pages of the zone's range that were not removed; nr_offline those of them that were
  *                 never online; nr_reserved, nr_bad and nr_guard those in that state
@@ -159,7 +160,7 @@ static inline unsigned long zone_nr_free(const struct zone *zone)
 /* node.c: which pages are in which zone of which node. */
 void nodes_setup(void);
 extern unsigned char kmm_node_of_cpu[]; /* by CPU number, below 1024; set at start */
-static inline unsigned int cpu_to_node(unsigned int cpu)
+static inline unsigned int node_of_cpu(unsigned int cpu)
 {
 	return kmm_node_of_cpu[cpu];
 }
@@ -262,6 +263,10 @@ void prepare_alloc_context(gfp_t gfp, unsigned int nid, const nodemask_t *nodema
 unsigned int gfp_cma_flag(gfp_t gfp);
 /* A request for a page by the order, with all that belongs to it but the checks of the public calls. */
 struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask);
+
+/* buddy_fork.c */
+void buddy_fork_register(void);
+extern bool buddy_forked; /* this is a child of a fork: pages in other threads' hands are lost */
 
 /* start.c */
 bool buddy_is_started(void);

@@ -13,7 +13,6 @@
 
 #include "arena/memblock.h"
 #include "base/boot.h"
-#include "base/fork.h"
 #include "base/report.h"
 #include "buddy/prep_hooks.h"
 
@@ -113,45 +112,6 @@ bool buddy_is_started(void)
 	return smp_load_acquire(&started);
 }
 
-static void zones_lock_all(void)
-{
-	for_each_zone(zone)
-		kmm_lock_same_rank(&zone->lock);
-}
-
-static void zones_unlock_all(void)
-{
-	for_each_zone(zone)
-		kmm_unlock(&zone->lock);
-}
-
-/* The thread that was giving memory back is gone in the child. */
-static void zones_reset(void)
-{
-	for_each_zone(zone)
-		kmm_lock_reset(&zone->lock);
-	for_each_zone(zone) {
-		kmm_lock(&zone->lock);
-		reporting_restore(zone);
-		isolate_restore(zone);
-		kmm_unlock(&zone->lock);
-	}
-}
-
-static const struct kmm_fork_handler zone_fork_handler = {
-	.rank = KMM_RANK_ZONE,
-	.lock_all = zones_lock_all,
-	.unlock_all = zones_unlock_all,
-	.reset_all = zones_reset,
-};
-
-static const struct kmm_fork_handler pcp_fork_handler = {
-	.rank = KMM_RANK_PCP,
-	.lock_all = pcp_fork_lock_all,
-	.unlock_all = pcp_fork_unlock_all,
-	.reset_all = pcp_fork_reset,
-};
-
 /* Does a node have several zones to be fair between? */
 static bool has_fair_zones(void)
 {
@@ -218,8 +178,7 @@ int buddy_start(void)
 	buddy_fair_zones = has_fair_zones();
 	zonelist_start();
 	page_report_reset();
-	kmm_fork_register(&zone_fork_handler);
-	kmm_fork_register(&pcp_fork_handler);
+	buddy_fork_register();
 	hotplug_start();
 	smp_store_release(&started, true);
 	set_special();
@@ -283,7 +242,7 @@ unsigned long totalram_pages(void)
 	unsigned long nr = 0;
 
 	if (!buddy_is_started())
-		return kmm_arena.nr_limit;
+		return kmm_boot_state() == KMM_DEAD ? 0 : kmm_arena.nr_limit;
 	for_each_populated_zone(zone)
 		nr += READ_ONCE(zone->present_pages);
 	return nr;

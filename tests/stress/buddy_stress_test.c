@@ -97,7 +97,7 @@ static struct page *take(struct worker *w)
 		w->refused++;
 		return NULL;
 	}
-	check(page_count(page) == 1 && page_alloc_order(page) == order, page, "is not as it was asked for");
+	check(page_refcount(page) == 1 && page_alloc_order(page) == order, page, "is not as it was asked for");
 	if (gfp & __GFP_ZERO)
 		for (struct page *p = page; p < page + (1UL << order); p++)
 			check(!*(uintptr_t *)page_address(p) && !*last_word(p), p, "is not zero");

@@ -185,13 +185,13 @@ static struct page *look_after_drain(struct request *rq)
 			drain_all_pages(NULL);
 		else
 			try_drain_all_pages();
-		KMM_RACE_POINT("slowpath:look");
 		page = look(rq);
 		/* The first one that is given back may hold single pages only. */
 		while (!page && unreserve_highatomic_pageblock(&rq->ac))
 			page = look(rq);
 		if (page || !may_wait(rq))
 			return page;
+		KMM_RACE_POINT("slowpath:looked");
 		if (!blocks_are_away(rq)) {
 			if (isolations(rq) != isolations_before)
 				continue;

@@ -332,22 +332,19 @@ static void a_request_waits_for_a_drain_by_others(void **state)
 	a_request_waits_for_the_victim(15);
 }
 
-/* It searched while the last pages were in somebody's hands, who has put them back when it looks whether somebody had any. */
+/* It searched while the last pages were in somebody's hands, who has put them back when it looks whether anybody has some. */
 static void a_request_looks_again_when_a_move_ended_meanwhile(void **state)
 {
-	struct page *page;
-
 	(void)state;
 	hold_all_but(16);
 	pcp_limits(16, 64, 64);
-	hold(alloc_page(GFP_KERNEL)); /* 15 on the list of CPU 0 */
-	gate_stop_victim_at(&second_gate, "slowpath:drain", 0, 2, alloc_one,
-			    (void *)(uintptr_t)(GFP_KERNEL | __GFP_NOWARN));
+	hold(alloc_page(GFP_KERNEL)); /* 15 are listed */
 	gate_stop_at(FLUSHED, 0, 1, drain, NULL);
-	gate_release(&second_gate);
+	gate_stop_victim_at(&second_gate, "slowpath:looked", 0, 2, alloc_one,
+			    (void *)(uintptr_t)(GFP_KERNEL | __GFP_NOWARN));
 	gate_open();
-	page = gate_close(&second_gate);
-	hold(page);
+	assert_int_equal(kmm_zone.moves & ZONE_MOVERS_MASK, 0);
+	hold(gate_open_one(&second_gate));
 	kmm_validate_pages();
 }
 

@@ -11,8 +11,8 @@
 
 #define PCP_CPUS 4
 
-/* The boot values hold until buddy_start_late(). */
-static inline void pcp_world_boot(size_t limit, unsigned int nr_cpus)
+/* @dma: bytes of the DMA zone. The boot values hold until buddy_start_late(). */
+static inline void pcp_world_with(size_t limit, unsigned int nr_cpus, size_t dma)
 {
 	cpu_id_set_count(nr_cpus);
 	cpu_id_pin(0);
@@ -20,9 +20,15 @@ static inline void pcp_world_boot(size_t limit, unsigned int nr_cpus)
 	buddy_options_reset();
 	buddy_options.numa_off = true;
 	buddy_options.min_free_kbytes = 0;
+	buddy_options.dma = dma;
 	assert_int_equal(arena_start(limit), 0);
 	assert_int_equal(buddy_reserve(), 0);
 	assert_int_equal(buddy_start(), 0);
+}
+
+static inline void pcp_world_boot(size_t limit, unsigned int nr_cpus)
+{
+	pcp_world_with(limit, nr_cpus, 0);
 }
 
 static inline void pcp_world_stop(void)

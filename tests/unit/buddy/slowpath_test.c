@@ -33,7 +33,7 @@ int nanosleep(const struct timespec *requested_time, struct timespec *remaining)
 
 #define NOWARN __GFP_NOWARN
 
-static struct page *taken[pageblock_nr_pages];
+static struct page *taken[pageblock_nr_pages + 1];
 static unsigned int nr_taken;
 
 /* Everything but @left single pages of the world, which has no room to grow. */
@@ -73,6 +73,19 @@ static int teardown(void **state)
 	give_all();
 	fake_reclaim_remove();
 	return teardown_pcp(state);
+}
+
+/* A pageblock for DMA and one for all others. */
+static int setup_dma(void **state)
+{
+	arena_set_boot_pfn(pageblock_nr_pages);
+	pcp_world_with(2 * PAGEBLOCK_SIZE, 1, PAGEBLOCK_SIZE);
+	arena_set_boot_pfn(0);
+	(void)state;
+	buddy_start_late();
+	fake_reclaim_install();
+	nr_taken = 0;
+	return 0;
 }
 
 static void expect_failure(gfp_t gfp, unsigned int order, const char *steps)
@@ -184,6 +197,7 @@ static void what_reclaim_freed_is_found_wherever_it_lies(void **state)
 	assert_string_equal(fake_reclaim.log, "kr");
 	all_vm_events(after);
 	assert_int_equal(after[ALLOCSTALL_NORMAL] - before[ALLOCSTALL_NORMAL], 1);
+	assert_int_equal(after[COMPACTSTALL], before[COMPACTSTALL]);
 	/* On the list of a CPU, from which the zone must get it back first. */
 	pcp_limits(1, 16, 16);
 	fake_reclaim_forget();
@@ -192,6 +206,18 @@ static void what_reclaim_freed_is_found_wherever_it_lies(void **state)
 	nr_taken++;
 	assert_string_equal(fake_reclaim.log, "kr");
 	assert_silent();
+}
+
+static void compactions_are_counted(void **state)
+{
+	unsigned long before[NR_VM_EVENT_ITEMS], after[NR_VM_EVENT_ITEMS];
+
+	(void)state;
+	use_up(0);
+	all_vm_events(before);
+	expect_failure(GFP_KERNEL, 2, "krco");
+	all_vm_events(after);
+	assert_int_equal(after[COMPACTSTALL] - before[COMPACTSTALL], 1);
 }
 
 static void without_retries_one_round_is_all(void **state)
@@ -286,6 +312,16 @@ static void the_last_resort_is_for_common_requests_only(void **state)
 	expect_failure(GFP_NOWAIT, 0, "k");
 }
 
+static void nobody_is_killed_for_a_low_zone(void **state)
+{
+	(void)state;
+	fake_reclaim.oom_helps = true;
+	while ((taken[nr_taken] = alloc_page(GFP_KERNEL | GFP_DMA | __GFP_NORETRY | NOWARN)))
+		nr_taken++;
+	assert_true(nr_taken > 0 && zone_nr_free(&kmm_zone) + kmm_zone.nr_offline > 0);
+	expect_failure(GFP_KERNEL | GFP_DMA, 0, "kr");
+}
+
 static void help_starts_the_count_of_rounds_anew(void **state)
 {
 	(void)state;
@@ -341,6 +377,44 @@ static void what_must_not_fail_waits_for_others(void **state)
 	/* A fiftieth of a second a round: that is what the reclaim is asked for, and what is slept without its help. */
 	assert_int_equal(fake_reclaim.wait_ms, 20);
 	assert_int_equal(last_wait_ns, 20 * 1000 * 1000);
+	assert_silent();
+}
+
+static void *must_not_fail(void *arg)
+{
+	(void)arg;
+	return alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+}
+
+static int nr_waiting; /* atomic */
+
+static void note_waiting(char step)
+{
+	if (step == 'w')
+		__atomic_add_fetch(&nr_waiting, 1, __ATOMIC_RELAXED);
+}
+
+static void a_thread_that_waits_is_not_cancelled(void **state)
+{
+	pthread_t thread;
+	void *page;
+
+	(void)state;
+	use_up(0);
+	fake_reclaim.wait_left = 20;
+	fake_reclaim.act = note_waiting;
+	__atomic_store_n(&nr_waiting, 0, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_create(&thread, NULL, must_not_fail, NULL), 0);
+	while (!__atomic_load_n(&nr_waiting, __ATOMIC_RELAXED))
+		sched_yield();
+	pthread_cancel(thread);
+	while (__atomic_load_n(&nr_waiting, __ATOMIC_RELAXED) < 4)
+		sched_yield();
+	give_one();
+	pthread_join(thread, &page);
+	assert_ptr_not_equal(page, PTHREAD_CANCELED);
+	assert_non_null(page);
+	taken[nr_taken++] = page;
 	assert_silent();
 }
 
@@ -455,6 +529,25 @@ static unsigned long floor_of(gfp_t gfp)
 	while (nr_taken > first)
 		give_one();
 	return left;
+}
+
+static void listed_pages_are_not_for_those_below_their_mark(void **state)
+{
+	(void)state;
+	pcp_limits(8, 64, 64);
+	taken[nr_taken] = alloc_page(GFP_KERNEL);
+	assert_non_null(taken[nr_taken++]);
+	assert_int_equal(pcp_on(0)->count, 7);
+	fake_reclaim_forget();
+	/* Above the lowest mark kswapd has to know. */
+	kmm_zone.watermark[WMARK_LOW] = kmm_zone.watermark[WMARK_HIGH] = pageblock_nr_pages;
+	taken[nr_taken] = alloc_page(GFP_KERNEL);
+	assert_non_null(taken[nr_taken++]);
+	assert_string_equal(fake_reclaim.log, "k");
+	assert_int_equal(pcp_on(0)->count, 6);
+	kmm_zone.watermark[WMARK_MIN] = pageblock_nr_pages;
+	expect_failure(GFP_KERNEL, 0, "kro");
+	kmm_zone.watermark[WMARK_MIN] = kmm_zone.watermark[WMARK_LOW] = kmm_zone.watermark[WMARK_HIGH] = 0;
 }
 
 static void each_kind_digs_as_deep_as_it_is_entitled_to(void **state)
@@ -586,21 +679,25 @@ int main(void)
 		TEST(whoever_frees_memory_does_not_wait_for_itself),
 		TEST(reclaim_sees_what_the_thread_may_do),
 		TEST(what_reclaim_freed_is_found_wherever_it_lies),
+		TEST(compactions_are_counted),
 		TEST(without_retries_one_round_is_all),
 		TEST(costly_orders_are_retried_only_when_asked_for),
 		TEST(rounds_without_progress_are_counted),
 		TEST(progress_goes_on_and_starts_the_count_anew),
 		TEST(compaction_is_made_to_try_harder),
 		TEST(the_last_resort_is_for_common_requests_only),
+		cmocka_unit_test_setup_teardown(nobody_is_killed_for_a_low_zone, setup_dma, teardown),
 		TEST(help_starts_the_count_of_rounds_anew),
 		TEST(kswapd_is_not_woken_by_those_who_did_not_say_so),
 		TEST(what_must_not_fail_waits_for_others),
+		TEST(a_thread_that_waits_is_not_cancelled),
 		TEST(one_that_is_stuck_says_so_now_and_then),
 		TEST(what_must_not_fail_gets_what_is_kept_for_others),
 		TEST(what_must_not_fail_comes_from_any_node_in_the_end),
 		TEST(what_must_not_fail_is_not_made_to),
 		TEST(contradictions_are_reported_once),
 		TEST(a_failure_is_shown_once_and_leaves_errno_alone),
+		TEST(listed_pages_are_not_for_those_below_their_mark),
 		TEST(each_kind_digs_as_deep_as_it_is_entitled_to),
 		TEST(the_lists_of_all_cpus_are_emptied_before_a_request_fails),
 		TEST(a_busy_list_is_waited_for_by_those_who_may),

@@ -129,12 +129,12 @@ static inline bool PageGuard(const struct page *page)
 	return READ_ONCE(page->page_type) == PAGE_TYPE_GUARD;
 }
 
-static inline bool PageTail(const struct page *page)
+static inline bool page_is_tail(const struct page *page)
 {
 	return READ_ONCE(page->compound_head) & 1;
 }
 
-static inline int page_count(const struct page *page)
+static inline int page_refcount(const struct page *page)
 {
 	return READ_ONCE(page->refcount);
 }

@@ -224,7 +224,7 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const no
 	if (unlikely(smp_load_acquire(&buddy_special) & SPECIAL_COLD) && !start_cold())
 		return NULL;
 	if (nid == NUMA_NO_NODE)
-		nid = many_nodes() ? (int)cpu_to_node(raw_cpu_id()) : 0;
+		nid = many_nodes() ? (int)node_of_cpu(raw_cpu_id()) : 0;
 	if (unlikely((unsigned int)nid >= nr_online_nodes)) {
 		KMM_WARN(!(gfp & __GFP_NOWARN), "there is no node %d", nid);
 		return NULL;

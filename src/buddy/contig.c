@@ -94,7 +94,7 @@ static bool prep_range(unsigned long start, unsigned long end, gfp_t gfp)
 static void free_good_pages(unsigned long start, unsigned long end)
 {
 	for (unsigned long pfn = start; pfn < end; pfn++)
-		if (page_count(arena_pfn_to_page(pfn)))
+		if (page_refcount(arena_pfn_to_page(pfn)))
 			__free_page(arena_pfn_to_page(pfn));
 }
 
@@ -272,7 +272,7 @@ void free_contig_range(unsigned long pfn, unsigned long nr_pages)
 	for (; nr_pages; nr_pages--, pfn++) {
 		struct page *page = arena_pfn_to_page(pfn);
 
-		in_use += page_count(page) != 1;
+		in_use += page_refcount(page) != 1;
 		__free_page(page);
 	}
 	KMM_WARN(in_use, "%lu pages are still in use!", in_use);

@@ -98,7 +98,7 @@ static force_inline void free_pages_common(struct page *page, unsigned int order
 		refuse_free(page, order);
 		return;
 	}
-	if (unlikely(order && page_count(page) > 1 && !page_flag_test(page, PG_head))) {
+	if (unlikely(order && page_refcount(page) > 1 && !page_flag_test(page, PG_head))) {
 		free_shared_block(page, order);
 		return;
 	}

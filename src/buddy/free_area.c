@@ -115,7 +115,7 @@ static bool merge_is_likely(struct page *page, unsigned int order)
 unsigned int free_area_merge(struct zone *zone, struct page *page, unsigned int order, enum migratetype type,
 			     bool reported)
 {
-	kmm_assert(!PageBuddy(page) && !page_count(page) && !(arena_page_to_pfn(page) & ((1UL << order) - 1)));
+	kmm_assert(!PageBuddy(page) && !page_refcount(page) && !(arena_page_to_pfn(page) & ((1UL << order) - 1)));
 	for (; order < MAX_ORDER - 1; order++) {
 		struct page *buddy = buddy_of(page, order);
 

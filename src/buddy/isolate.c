@@ -66,7 +66,7 @@ static unsigned long first_unmovable(const struct zone *zone, unsigned long pfn,
 	while (pfn < end) {
 		const struct page *page = arena_pfn_to_page(pfn);
 
-		if (page_count(page) > 0 && !page_is_movable(zone, pfn, gfp))
+		if (page_refcount(page) > 0 && !page_is_movable(zone, pfn, gfp))
 			return pfn;
 		pfn += PageBuddy(page) ? 1UL << page_buddy_order(page) : 1;
 	}

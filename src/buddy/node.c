@@ -30,13 +30,13 @@ unsigned int node_nr_cpus(unsigned int nid)
 	unsigned int nr = 0;
 
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		nr += cpu_to_node(cpu) == nid;
+		nr += node_of_cpu(cpu) == nid;
 	return nr;
 }
 
 int numa_node_id(void)
 {
-	return buddy_is_started() && many_nodes() ? (int)cpu_to_node(raw_cpu_id()) : 0;
+	return buddy_is_started() && many_nodes() ? (int)node_of_cpu(raw_cpu_id()) : 0;
 }
 
 int num_online_nodes(void)

@@ -41,7 +41,7 @@ static inline bool page_may_be_freed(const struct page *page, unsigned int order
 {
 	const unsigned long flags = READ_ONCE(page->flags) & (PAGE_FLAGS_CHECK_AT_FREE | PAGE_ORDER_MASK);
 
-	return flags == (unsigned long)order << PAGE_ORDER_SHIFT && !PageTail(page) && page_count(page) > 0;
+	return flags == (unsigned long)order << PAGE_ORDER_SHIFT && !page_is_tail(page) && page_refcount(page) > 0;
 }
 
 /* Is @page an element of the array? Any value may be asked for. A page that is not online is all zero: not in use. */
@@ -55,7 +55,7 @@ static inline bool page_exists(const struct page *page)
 /* Nothing of an owner is left on it. @flags: those that must not be set. */
 static inline bool page_is_unused(const struct page *page, unsigned long flags)
 {
-	return !(page->page_type | (unsigned int)page_count(page) | (page->flags & flags) |
+	return !(page->page_type | (unsigned int)page_refcount(page) | (page->flags & flags) |
 		 (unsigned long)page->slab_cache);
 }
 

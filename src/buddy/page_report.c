@@ -101,7 +101,7 @@ static void add_page(struct text *text, const struct page *page)
 	take_snapshot(&first, head);
 	compound = head != page || page_flag_test(&copy, PG_head);
 	text_add(text, "page:%0*lx refcount:%d mapcount:%d mapping:%0*lx index:0x0 pfn:%#lx\n", width,
-		 (unsigned long)page, page_count(&first), page_mapcount(&copy) + 1, width,
+		 (unsigned long)page, page_refcount(&first), page_mapcount(&copy) + 1, width,
 		 (unsigned long)copy.slab_cache, arena_page_to_pfn(page));
 	if (compound) {
 		take_snapshot(&second, head + 1);

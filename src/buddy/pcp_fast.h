@@ -21,7 +21,7 @@ static inline struct zone *fast_zone_of(unsigned int nid)
 
 static inline struct zone *fast_zone_here(void)
 {
-	return many_nodes() ? fast_zone_of(cpu_to_node(raw_cpu_id())) : fast_zone_of(0);
+	return many_nodes() ? fast_zone_of(node_of_cpu(raw_cpu_id())) : fast_zone_of(0);
 }
 
 /* The lists by order first: a CPU's requests are mostly of one order. */

@@ -27,7 +27,7 @@ static const char *unused_page_reason(const struct page *page, unsigned long fla
 		return "nonzero mapcount";
 	if (page->slab_cache)
 		return "non-NULL mapping";
-	if (page_count(page))
+	if (page_refcount(page))
 		return "nonzero _refcount";
 	if (page->flags & flags)
 		return flags == PAGE_FLAGS_CHECK_AT_PREP ? "PAGE_FLAGS_CHECK_AT_PREP flag(s) set" :
@@ -157,13 +157,13 @@ const char *page_free_refused(const struct page *page, unsigned int order)
 		return "order out of range";
 	if (!page_exists(page))
 		return "no page of the arena";
-	if (PageTail(page))
+	if (page_is_tail(page))
 		return "tail page";
 	if (READ_ONCE(page->flags) & PAGE_FLAGS_CHECK_AT_FREE)
 		return "PAGE_FLAGS_CHECK_AT_FREE flag(s) set";
 	if (page->page_type != PAGE_TYPE_NONE)
 		return "nonzero mapcount";
-	if (page_count(page) <= 0)
+	if (page_refcount(page) <= 0)
 		return "zero _refcount";
 	return "wrong order";
 }
@@ -178,7 +178,7 @@ static const struct page *prep_free_tails(struct page *head, unsigned int order,
 		return NULL;
 	for (struct page *page = head + 1; page < head + (1UL << order); page++) {
 		*reason = "compound_head not consistent";
-		if (unlikely(compound ? page->compound_head != link : PageTail(page)))
+		if (unlikely(compound ? page->compound_head != link : page_is_tail(page)))
 			return page;
 		*reason = unused_page_reason(page, PAGE_FLAGS_CHECK_AT_FREE | 1UL << PG_head);
 		if (unlikely(*reason))

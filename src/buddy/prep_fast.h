@@ -25,7 +25,7 @@ static force_inline bool prep_listed_page_fast(struct page *page, gfp_t gfp)
 	const bool zeroed = flags >> PG_reported & 1;
 
 	if (unlikely((flags & ~(1UL << PG_reported)) != 1UL << PG_pcp || page->slab_cache ||
-		     page->page_type | (unsigned int)page_count(page) || ((gfp & __GFP_ZERO) && !zeroed)))
+		     page->page_type | (unsigned int)page_refcount(page) || ((gfp & __GFP_ZERO) && !zeroed)))
 		return false;
 	WRITE_ONCE(page->flags, 0UL);
 	page_ref_set(page, 1);

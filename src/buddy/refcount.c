@@ -26,7 +26,7 @@ static noinline void refuse(const struct page *page, const char *reason)
 
 noinline void page_ref_refuse_drop(const struct page *page, int nr)
 {
-	const int count = page_exists(page) ? page_count(page) : 0;
+	const int count = page_exists(page) ? page_refcount(page) : 0;
 
 	if (count <= 0)
 		refuse(page, "VM_BUG_ON_PAGE(page_ref_count(page) == 0)");
@@ -120,7 +120,7 @@ bool put_page_testzero(struct page *page)
 
 int page_ref_count(const struct page *page)
 {
-	return page_count(page);
+	return page_refcount(page);
 }
 
 void page_ref_inc(struct page *page)

@@ -36,9 +36,9 @@ void split_page(struct page *page, unsigned int order)
 
 	if (!page_exists(page))
 		reason = "no page of the arena";
-	else if (page_flag_test(page, PG_head) || PageTail(page))
+	else if (page_flag_test(page, PG_head) || page_is_tail(page))
 		reason = "VM_BUG_ON_PAGE(PageCompound(page))";
-	else if (!page_count(page))
+	else if (!page_refcount(page))
 		reason = "VM_BUG_ON_PAGE(!page_count(page))";
 	else if (order >= MAX_ORDER || !page_may_be_freed(page, order))
 		reason = page_free_refused(page, order);

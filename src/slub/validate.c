@@ -94,7 +94,7 @@ static void check_full(struct kmem_cache *s, struct census *seen)
 		struct page *page = arena_pfn_to_page(pfn);
 		struct slab_word w;
 
-		if (PageTail(page) || !page_flag_test(page, PG_slab) || page->slab_cache != s)
+		if (page_is_tail(page) || !page_flag_test(page, PG_slab) || page->slab_cache != s)
 			continue;
 		w = slab_word_read(page_slab(page));
 		if (w.frozen || w.freelist)

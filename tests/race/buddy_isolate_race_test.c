@@ -192,7 +192,7 @@ static void nobody_steals_from_an_isolated_block(void **state)
 		}
 	}
 	assert_int_equal((intptr_t)gate_open(), 0);
-	assert_int_equal(page_count(arena_pfn_to_page(block)), 1);
+	assert_int_equal(page_refcount(arena_pfn_to_page(block)), 1);
 	kmm_validate_pages();
 	while (nr--)
 		__free_pages(pages[nr], page_alloc_order(pages[nr]));
@@ -221,7 +221,7 @@ static void a_block_that_is_away_is_waited_for(void **state)
 	assert_true(page_flag_test(arena_pfn_to_page(block), PG_isolated));
 	assert_int_equal(pthread_create(&thread, NULL, run_take_block, NULL), 0);
 	wait_a_moment();
-	assert_false(page_count(arena_pfn_to_page(block)));
+	assert_false(page_refcount(arena_pfn_to_page(block)));
 	gate_release(trim);
 	pthread_join(thread, &result);
 	gate_close(trim);

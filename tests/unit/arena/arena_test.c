@@ -197,7 +197,8 @@ static void addresses_and_pages_belong_together(void **state)
 	assert_ptr_equal(arena_addr_to_page(kmm_arena.base + PAGE_SIZE), kmm_arena.mem_map + 1);
 	assert_ptr_equal(arena_addr_to_page(kmm_arena.base + SECTION_SIZE - 1),
 			 kmm_arena.mem_map + PAGES_PER_SECTION - 1);
-	assert_int_equal(page_count(arena_addr_to_page(kmm_arena.base + SECTION_SIZE)), 0); /* not online: all zero */
+	assert_int_equal(page_refcount(arena_addr_to_page(kmm_arena.base + SECTION_SIZE)),
+			 0); /* not online: all zero */
 	assert_null(arena_addr_to_page(kmm_arena.base + 2 * SECTION_SIZE));
 	assert_ptr_equal(arena_page_address(kmm_arena.mem_map + 3), kmm_arena.base + 3 * PAGE_SIZE);
 }

@@ -75,7 +75,7 @@ static void what_was_handed_out_is_reserved(void **state)
 	assert_int_equal(memblock_free_all(), 5);
 	for (unsigned long pfn = 0; pfn < 8; pfn++) {
 		assert_int_equal(page_flag_test(arena_pfn_to_page(pfn), PG_reserved), pfn < 5);
-		assert_int_equal(page_count(arena_pfn_to_page(pfn)), pfn < 5 ? 1 : 0);
+		assert_int_equal(page_refcount(arena_pfn_to_page(pfn)), pfn < 5 ? 1 : 0);
 	}
 	assert_ptr_equal(arena_addr_to_page(piece), arena_pfn_to_page(0));
 }

@@ -77,7 +77,7 @@ static void free_with_another_order(void **state)
 		else if (order != 2)
 			expect_refused(__free_pages(page, order), "wrong order");
 	}
-	assert_int_equal(page_count(page), 1);
+	assert_int_equal(page_refcount(page), 1);
 	__free_pages(page, 2);
 }
 

@@ -16,7 +16,7 @@ static void assert_range_in_use(unsigned long start, unsigned long end)
 	for (unsigned long pfn = start; pfn < end; pfn++) {
 		const struct page *page = arena_pfn_to_page(pfn);
 
-		assert_int_equal(page_count(page), 1);
+		assert_int_equal(page_refcount(page), 1);
 		assert_int_equal(page_alloc_order(page), 0);
 		assert_false(PageBuddy(page));
 		assert_int_equal(page->private, 0);

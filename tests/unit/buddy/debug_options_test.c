@@ -87,7 +87,7 @@ static void pages_of_slabs_can_be_read_after_the_slab_is_gone(void **state)
 	page = virt_to_page(object);
 	kmem_cache_free(s, object);
 	kmem_cache_destroy(s);
-	assert_int_equal(page_count(compound_head(page)), 0);
+	assert_int_equal(page_refcount(compound_head(page)), 0);
 	assert_true(memory_is_readable(object));
 	kmm_trim();
 	assert_true(memory_is_readable(object));

@@ -61,7 +61,7 @@ static void a_page_in_the_buddy_at_order_4(void **state)
 	assert_true(PageBuddy(page(16)));
 	assert_int_equal(page(16)->private, 4);
 	assert_int_equal(page_mapcount(page(16)), -129); /* the mapcount field, with the bit of the buddy cleared */
-	assert_int_equal(page_count(page(16)), 0);
+	assert_int_equal(page_refcount(page(16)), 0);
 	for (unsigned long pfn = 17; pfn < 32; pfn++)
 		assert_false(PageBuddy(page(pfn)));
 	assert_ptr_equal(free_area_first(&zone, 4, MIGRATE_MOVABLE), page(16));

@@ -48,7 +48,7 @@ static void free_with_another_order(void **state)
 	expect_refused(__free_pages(page, 2), "wrong order");
 	expect_refused(__free_pages(page, 4), "wrong order");
 	expect_refused(__free_pages(page, MAX_ORDER), "order out of range");
-	assert_int_equal(page_count(page), 1);
+	assert_int_equal(page_refcount(page), 1);
 	__free_pages(page, 3);
 	page = alloc_page(GFP_KERNEL);
 	expect_refused(__free_pages(page, 1), "wrong order");
@@ -148,7 +148,7 @@ static void a_reference_left_keeps_the_page(void **state)
 	page->refcount++;
 	__free_pages(page, 1);
 	assert_int_equal(buddy_nr_free(), 1023); /* the second page is nobody's */
-	assert_int_equal(page_count(page), 1);
+	assert_int_equal(page_refcount(page), 1);
 	__free_page(page);
 	assert_int_equal(buddy_nr_free(), 1024);
 	assert_silent();

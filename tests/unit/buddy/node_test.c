@@ -273,14 +273,14 @@ static void cpus_are_spread_over_fake_nodes(void **state)
 		for (unsigned int cpu = 0; cpu < cases[i].cpus; cpu++) {
 			const unsigned int nid = cases[i].node_of_cpu[cpu];
 
-			assert_int_equal(cpu_to_node(cpu), nid);
+			assert_int_equal(node_of_cpu(cpu), nid);
 			cpu_id_pin((int)cpu);
 			assert_int_equal(numa_node_id(), nid);
 			nr[nid]++;
 		}
 		for (unsigned int nid = 0; nid < cases[i].nodes; nid++)
 			assert_int_equal(node_nr_cpus(nid), nr[nid]);
-		assert_int_equal(cpu_to_node(OS_NUMA_MAX_CPUS - 1), 0);
+		assert_int_equal(node_of_cpu(OS_NUMA_MAX_CPUS - 1), 0);
 		world_close();
 	}
 }
@@ -338,11 +338,11 @@ static void a_machines_nodes_get_their_part_of_the_limit(void **state)
 	assert_int_equal(node_distance(0, 0), 10);
 	assert_int_equal(node_distance(0, 1), 17);
 	assert_int_equal(node_distance(1, 0), 28);
-	assert_int_equal(cpu_to_node(0), 0);
-	assert_int_equal(cpu_to_node(1), 1);
-	assert_int_equal(cpu_to_node(2), 0);
-	assert_int_equal(cpu_to_node(3), 1);
-	assert_int_equal(cpu_to_node(4), 0); /* the machine has no such CPU */
+	assert_int_equal(node_of_cpu(0), 0);
+	assert_int_equal(node_of_cpu(1), 1);
+	assert_int_equal(node_of_cpu(2), 0);
+	assert_int_equal(node_of_cpu(3), 1);
+	assert_int_equal(node_of_cpu(4), 0); /* the machine has no such CPU */
 	assert_int_equal(node_nr_cpus(0), 4);
 	assert_silent();
 }
@@ -380,7 +380,7 @@ static void a_limit_of_one_pageblock_is_one_node_on_any_machine(void **state)
 	world_open_per_cpu(1, 4);
 	assert_int_equal(num_online_nodes(), 1);
 	for (unsigned int cpu = 0; cpu < 4; cpu++)
-		assert_int_equal(cpu_to_node(cpu), 0);
+		assert_int_equal(node_of_cpu(cpu), 0);
 	assert_layout(1);
 }
 
@@ -404,7 +404,7 @@ static void fake_nodes_do_not_look_at_the_machines(void **state)
 	assert_int_equal(num_online_nodes(), 3);
 	for (unsigned int from = 0; from < 3; from++) {
 		assert_int_equal(blocks_of_node(from), 3);
-		assert_int_equal(cpu_to_node(from), from);
+		assert_int_equal(node_of_cpu(from), from);
 		for (unsigned int to = 0; to < 3; to++)
 			assert_int_equal(node_distance(from, to), from == to ? 10 : 20);
 	}

@@ -210,7 +210,7 @@ static void free_the_even_ones(void)
 	for (unsigned long pfn = 0; pfn < pageblock_nr_pages; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 
-		if (page && page_count(page) && !page_flag_test(page, PG_reserved))
+		if (page && page_refcount(page) && !page_flag_test(page, PG_reserved))
 			__free_pages(page, page_alloc_order(page));
 	}
 }

@@ -40,11 +40,11 @@ static void page_handed_out_of_order_0(void **state)
 	struct page *page = alloc_page(GFP_KERNEL);
 
 	(void)state;
-	assert_int_equal(page_count(page), 1);
+	assert_int_equal(page_refcount(page), 1);
 	assert_int_equal(page_mapcount(page), -1);
 	assert_int_equal(page->private, 0);
 	assert_false(PageBuddy(page));
-	assert_false(PageTail(page));
+	assert_false(page_is_tail(page));
 	assert_int_equal(page->flags, 0);
 	assert_ptr_equal(compound_head(page), page);
 	assert_int_equal(compound_order(page), 0);
@@ -58,10 +58,10 @@ static void only_the_first_page_of_several_has_a_reference(void **state)
 	(void)state;
 	assert_int_equal(page_alloc_order(page), 3);
 	for (unsigned int i = 0; i < 8; i++) {
-		assert_int_equal(page_count(page + i), i == 0);
+		assert_int_equal(page_refcount(page + i), i == 0);
 		assert_int_equal(page_mapcount(&page[i]), -1);
 		assert_int_equal(page[i].private, 0);
-		assert_false(PageTail(page + i));
+		assert_false(page_is_tail(page + i));
 		assert_ptr_equal(compound_head(page + i), page + i);
 	}
 	__free_pages(page, 3);
@@ -77,14 +77,14 @@ static void compound_pages_know_their_head_and_order(void **state)
 		assert_true(page_flag_test(page, PG_head));
 		assert_int_equal(compound_order(page), order);
 		for (unsigned long i = 0; i < 1UL << order; i++) {
-			assert_int_equal(PageTail(page + i), i != 0);
+			assert_int_equal(page_is_tail(page + i), i != 0);
 			assert_ptr_equal(compound_head(page + i), page);
 		}
 		assert_int_equal(compound_order(page + 1), 0);
 		kmm_validate_pages();
 		__free_pages(page, order);
 		for (unsigned long i = 0; i < 1UL << order; i++) {
-			assert_false(PageTail(page + i));
+			assert_false(page_is_tail(page + i));
 			assert_false(page_flag_test(page + i, PG_head));
 		}
 	}

@@ -49,7 +49,7 @@ static void every_page_starts_blank(void **state)
 	for (unsigned long pfn = 0; pfn < kmm_arena.nr_online; pfn++) {
 		struct page *page = arena_pfn_to_page(pfn);
 
-		assert_int_equal(page_count(page), 0);
+		assert_int_equal(page_refcount(page), 0);
 		if (pfn % pageblock_nr_pages)
 			assert_int_equal(page_mapcount(page), -1);
 		else

@@ -25,7 +25,7 @@ typedef struct {
 /**
  * numa_node_id - the node of the CPU that the caller is thought to be on.
  * Context: any; the thread may be elsewhere when it returns.
- * Return:  0 to num_online_nodes() - 1.
+ * Return:  0 to num_online_nodes() - 1; 0 before the start and after kmm_exit().
  * Source:  numa_node_id(), include/linux/topology.h, Linux 6.1.
  */
 KMM_API int numa_node_id(void);
@@ -33,7 +33,7 @@ KMM_API int numa_node_id(void);
 /**
  * num_online_nodes - how many nodes there are.
  * Context: any.
- * Return:  1 to 16; 1 before the start.
+ * Return:  1 to 16; 1 before the start and after kmm_exit().
  * Source:  num_online_nodes(), include/linux/nodemask.h, Linux 6.1.
  */
 KMM_API int num_online_nodes(void);
@@ -42,7 +42,7 @@ KMM_API int num_online_nodes(void);
  * page_to_nid - the node of a page.
  * @page:  a page that the caller owns.
  * Context: any.
- * Return:  its node's number.
+ * Return:  its node's number; 0 before the start and after kmm_exit().
  * Source:  page_to_nid(), include/linux/mm.h, Linux 6.1.
  */
 KMM_API int page_to_nid(const struct page *page);

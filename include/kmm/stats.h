@@ -123,7 +123,7 @@ KMM_API unsigned long nr_free_pages(void);
 /**
  * totalram_pages - the size of the world.
  * Context: any.
- * Return:  pages, all below the limit; 0 before the start.
+ * Return:  pages, all below the limit; 0 before the start and after kmm_exit().
  * Source:  totalram_pages(), include/linux/mm.h, Linux 6.1.
  */
 KMM_API unsigned long totalram_pages(void);

@@ -46,7 +46,8 @@ int num_online_nodes(void)
 
 int page_to_nid(const struct page *page)
 {
-	return page_pgdat(page)->node_id;
+	/* Before the start and after the end no page is of any node. */
+	return buddy_is_started() && page_exists(page) ? page_pgdat(page)->node_id : 0;
 }
 
 static unsigned long to_blocks(size_t bytes)

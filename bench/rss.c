@@ -20,26 +20,31 @@ static double seconds_of(const struct timeval *time)
 	return (double)time->tv_sec + (double)time->tv_usec / 1e6;
 }
 
-static void show(const char *what)
+static unsigned long resident_kib(void)
 {
-	static struct timespec start;
 	unsigned long size = 0, resident = 0;
 	FILE *file = fopen("/proc/self/statm", "r");
-	struct rusage usage;
-	struct timespec now;
 
 	if (!file || fscanf(file, "%lu %lu", &size, &resident) != 2)
 		printf("no /proc/self/statm\n");
 	if (file)
 		fclose(file);
+	return resident * (unsigned long)sysconf(_SC_PAGESIZE) >> 10;
+}
+
+static void show(const char *what)
+{
+	static struct timespec start;
+	struct rusage usage;
+	struct timespec now;
+
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (!start.tv_sec)
 		start = now;
 	getrusage(RUSAGE_SELF, &usage);
 	printf("%6.2f s  %-24s RSS %9lu KiB  user %6.3f s  system %6.3f s  switches %ld\n",
-	       (double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9, what,
-	       resident * (unsigned long)sysconf(_SC_PAGESIZE) >> 10, seconds_of(&usage.ru_utime),
-	       seconds_of(&usage.ru_stime), usage.ru_nvcsw + usage.ru_nivcsw);
+	       (double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9, what, resident_kib(),
+	       seconds_of(&usage.ru_utime), seconds_of(&usage.ru_stime), usage.ru_nvcsw + usage.ru_nivcsw);
 	fflush(stdout);
 }
 
@@ -47,10 +52,12 @@ int main(int argc, char **argv)
 {
 	const unsigned long mib = argc > 1 ? strtoul(argv[1], NULL, 0) : 1024, nr = mib * (MIB / PAGE_SIZE);
 	unsigned long **pages = calloc(nr ? nr : 1, sizeof(*pages));
-	unsigned long i;
+	unsigned long i, before, metadata;
 
 	if (!pages)
 		return 1;
+	memset(pages, 0xff, nr * sizeof(*pages)); /* our own memory is there from the start */
+	before = resident_kib();
 	show("before the first call");
 	kfree(kmalloc(100, GFP_KERNEL));
 	show("started, idle");
@@ -60,7 +67,9 @@ int main(int argc, char **argv)
 			break;
 		pages[i][0] = i;
 	}
-	printf("%lu pages\n", i);
+	metadata = resident_kib() - before - (i * PAGE_SIZE >> 10);
+	printf("%lu pages; all that is not theirs: %lu KiB, %.2f %%\n", i, metadata,
+	       100.0 * (double)metadata / (double)(i * PAGE_SIZE >> 10));
 	show("filled");
 	while (i-- > 0)
 		free_pages((unsigned long)pages[i], 0);

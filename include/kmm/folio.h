@@ -41,7 +41,7 @@ static inline struct folio *page_folio(const struct page *page)
  */
 static inline struct page *folio_page(const struct folio *folio, size_t n)
 {
-	return pfn_to_page(page_to_pfn((const struct page *)(const void *)folio) + n);
+	return nth_page((const struct page *)(const void *)folio, (long)n);
 }
 
 /**

@@ -97,6 +97,9 @@ KMM_API KMM_MUST_CHECK unsigned long __get_free_pages(gfp_t gfp, unsigned int or
 /** __get_free_page - __get_free_pages() of order 0. */
 #define __get_free_page(gfp) __get_free_pages((gfp), 0)
 
+/** __get_dma_pages - __get_free_pages() from the zone that the option dma= made; from any zone where there is none. */
+#define __get_dma_pages(gfp, order) __get_free_pages((gfp) | __GFP_DMA, (order))
+
 /**
  * get_zeroed_page - one page of zeros, as an address.
  * @gfp:   as for alloc_pages(); __GFP_ZERO is added.
@@ -281,6 +284,32 @@ KMM_API unsigned long page_to_pfn(const struct page *page);
 KMM_API struct page *pfn_to_page(unsigned long pfn);
 
 /**
+ * nth_page - a page that lies before or behind another one.
+ * @page:  a page of the arena.      @n: how many pages further; the kernel's page + n. Negative numbers lead back.
+ *
+ * struct page is opaque, so a pointer to one cannot be counted up. For the pages of a block that split_page() or
+ * alloc_contig_range() made pages of their own, and for those of a compound page.
+ *
+ * Context: any.
+ * Return:  the page; NULL for one out of the part of the arena that is in use.
+ * Source:  nth_page(), include/linux/mm.h, Linux 6.1.
+ */
+static inline struct page *nth_page(const struct page *page, long n)
+{
+	return pfn_to_page(page_to_pfn(page) + (unsigned long)n);
+}
+
+/**
+ * page_to_virt - page_address() under its other name. @page: a page of the arena. Context: any.
+ * Return:  the address of its first byte.
+ * Source:  page_to_virt(), include/linux/mm.h, Linux 6.1.
+ */
+static inline void *page_to_virt(const struct page *page)
+{
+	return page_address(page);
+}
+
+/**
  * compound_head - the first page of the compound page that @page is part of.
  * @page:  a page of the arena that the caller owns.
  *
@@ -299,6 +328,68 @@ KMM_API struct page *compound_head(const struct page *page);
  * Source:  compound_order(), include/linux/mm.h, Linux 6.1.
  */
 KMM_API unsigned int compound_order(const struct page *page);
+
+/**
+ * PageHead - is it the first page of a compound page?
+ * @page:  a page of the arena that the caller owns.
+ * Context: any.
+ * Return:  false for a tail page, and for a page that is not part of a compound page.
+ * Source:  PageHead(), include/linux/page-flags.h, Linux 6.1.
+ */
+KMM_API bool PageHead(const struct page *page);
+
+/**
+ * PageTail - is it a page of a compound page, but not the first?
+ * @page:  a page of the arena that the caller owns.
+ * Context: any.
+ * Return:  false for a head, and for a page that is not part of a compound page.
+ * Source:  PageTail(), include/linux/page-flags.h, Linux 6.1.
+ */
+KMM_API bool PageTail(const struct page *page);
+
+/**
+ * PageCompound - is it part of a compound page? @page: a page of the arena that the caller owns. Context: any.
+ * Return:  true for heads and tails.
+ * Source:  PageCompound(), include/linux/page-flags.h, Linux 6.1.
+ */
+static inline bool PageCompound(const struct page *page)
+{
+	return PageHead(page) || PageTail(page);
+}
+
+/**
+ * compound_nr - the pages of a compound page. @page: its head, owned by the caller. Context: any.
+ * Return:  1 for a page that is no compound head.
+ * Source:  compound_nr(), include/linux/mm.h, Linux 6.1.
+ */
+static inline unsigned long compound_nr(const struct page *page)
+{
+	return 1UL << compound_order(page);
+}
+
+/**
+ * page_size - the bytes of a compound page. @page: its head, owned by the caller. Context: any.
+ * Return:  PAGE_SIZE for a page that is no compound head.
+ * Source:  page_size(), include/linux/mm.h, Linux 6.1.
+ */
+static inline unsigned long page_size(const struct page *page)
+{
+	return PAGE_SIZE << compound_order(page);
+}
+
+/**
+ * virt_to_head_page - the first page of what an address lies in.
+ * @addr:  any address; what it is in belongs to the caller.
+ * Context: any.
+ * Return:  compound_head() of its page; NULL where virt_to_page() says NULL.
+ * Source:  virt_to_head_page(), include/linux/mm.h, Linux 6.1. Differs: any address may be asked for.
+ */
+static inline struct page *virt_to_head_page(const void *addr)
+{
+	struct page *page = virt_to_page(addr);
+
+	return page ? compound_head(page) : NULL;
+}
 
 /**
  * get_order - the smallest order whose pages hold @size bytes.

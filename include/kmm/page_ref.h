@@ -94,6 +94,16 @@ KMM_API KMM_MUST_CHECK bool put_page_testzero(struct page *page);
 KMM_API int page_ref_count(const struct page *page);
 
 /**
+ * page_count - the references on what a page is part of.
+ * @page:  a page of the arena; for a tail page, those on its head count.
+ *
+ * Context: any; other threads may change the count at any time.
+ * Return:  0 for a free or a frozen page.
+ * Source:  page_count(), include/linux/page_ref.h, Linux 6.1.
+ */
+KMM_API int page_count(const struct page *page);
+
+/**
  * page_ref_inc - one more reference on this very page.
  * @page:  a page that has references. Others are reported and refused, as by get_page().
  *

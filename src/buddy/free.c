@@ -167,3 +167,13 @@ unsigned int compound_order(const struct page *page)
 {
 	return page_flag_test(page, PG_head) ? page[1].compound_order : 0;
 }
+
+bool PageHead(const struct page *page)
+{
+	return page_flag_test(page, PG_head);
+}
+
+bool PageTail(const struct page *page)
+{
+	return page_head(page) != page;
+}

@@ -123,6 +123,11 @@ int page_ref_count(const struct page *page)
 	return page_refcount(page);
 }
 
+int page_count(const struct page *page)
+{
+	return page_refcount(page_head(page));
+}
+
 void page_ref_inc(struct page *page)
 {
 	add_refs(page, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * kmm/stats.h - what the library holds, as numbers and as the kernel's own text.
  *
- * Owns: the text views and two counters. The views have the format of /proc and debugfs of Linux 6.1, so that tools
- *       written for it can read them. What a process has nothing of is there as 0.
+ * Owns: the text views, some counters, and the proof that the pages are in order. The views have the format of /proc and
+ *       debugfs of Linux 6.1, so that tools written for it can read them. What a process has nothing of is there as 0.
  */
 #ifndef KMM_STATS_H
 #define KMM_STATS_H
@@ -127,6 +127,31 @@ KMM_API unsigned long nr_free_pages(void);
  * Source:  totalram_pages(), include/linux/mm.h, Linux 6.1.
  */
 KMM_API unsigned long totalram_pages(void);
+
+/**
+ * kmm_nr_reported_pages - free pages that cost the system nothing: memory that was given back, or was never touched.
+ *
+ * What kmm_trim() and the library's thread (background=, page_reporting_delay=) have given back is here until it is
+ * handed out again. Pages of the limit that were never needed at all are not.
+ *
+ * Context: any; the value may be old when it returns.
+ * Return:  pages, all of them part of nr_free_pages(); 0 before the start and after kmm_exit().
+ * Source:  page_reporting, mm/page_reporting.c, Linux 6.1, which counts nothing.
+ */
+KMM_API unsigned long kmm_nr_reported_pages(void);
+
+/**
+ * kmm_validate_pages - proves that the page allocator is in order: every page, every free list, every counter.
+ *
+ * For tests of programs, at the end of each: a write through a stale pointer or a block that was freed twice shows here
+ * rather than an hour later. It takes as long as there are pages, and the lock of each zone for its pages. Where
+ * something is wrong a BUG is reported, "BUG: page allocator:", with the invariant and the page, and the program ends.
+ * The invariants are B1 to B9 of src/buddy/buddy_internal.h. Before the start and after kmm_exit() all is in order.
+ *
+ * Context: any thread, not a signal handler. No other thread is inside the library: a page between two lists would be
+ *          found on neither.
+ */
+KMM_API void kmm_validate_pages(void);
 
 KMM_END_DECLS
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * buddy.h - front header of the page allocator, for the rooms above it.
  *
- * Owns:   what rooms above may call besides the public <kmm/mm.h>.
+ * Owns:   what rooms above may call besides the public headers.
  */
 #ifndef KMM_BUDDY_BUDDY_H
 #define KMM_BUDDY_BUDDY_H
@@ -10,6 +10,7 @@
 
 #include <kmm/mm.h>
 #include <kmm/numa.h>
+#include <kmm/stats.h>
 
 #include "arena/arena.h"
 #include "base/options.h"
@@ -34,9 +35,7 @@ void buddy_stop(void);
 /* Hands the memory of free blocks back to the system; the blocks stay free. Returns bytes. Part of kmm_trim(). */
 size_t buddy_trim(void);
 
-/* Free pages that have no memory of the system now: never used, or given back. And pages that were given back, ever, by demand
- * or by themselves. */
-unsigned long buddy_nr_reported(void);
+/* Pages that were given back, ever, by demand or by themselves. */
 unsigned long buddy_nr_given_back(void);
 
 /* Free pages in the zones and on CPUs' lists; and pages of the limit that are not online yet. */
@@ -51,8 +50,5 @@ void buddy_note_slab(const struct page *page, unsigned int order);
 /* Makes alloc_pages() fail: the @n-th call from now (1 = the next), and every later one too when @forever. 0 turns it
  * off. For tests. */
 void buddy_inject_failure(unsigned long n, bool forever);
-
-/* Walks all blocks and lists and reports a BUG where an invariant of buddy_internal.h fails. */
-void kmm_validate_pages(void);
 
 #endif /* KMM_BUDDY_BUDDY_H */

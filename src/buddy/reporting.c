@@ -189,7 +189,7 @@ void reporting_notify(struct zone *zone)
 		kmm_work_schedule(&work, buddy_options.reporting_delay);
 }
 
-unsigned long buddy_nr_reported(void)
+unsigned long kmm_nr_reported_pages(void)
 {
 	unsigned long nr = 0;
 

@@ -82,7 +82,8 @@ static int use_pages(void)
 		return fail("pages are not zero, or have no address");
 	memset(bytes, 0x5a, 4 * PAGE_SIZE);
 	__free_pages(page, 2);
-	return 0;
+	kmm_validate_pages();
+	return kmm_nr_reported_pages() <= nr_free_pages() ? 0 : fail("more pages without memory than free ones");
 }
 
 int main(void)

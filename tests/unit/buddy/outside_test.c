@@ -37,6 +37,7 @@ static void assert_there_is_nothing(void)
 {
 	assert_int_equal(nr_free_pages(), 0);
 	assert_int_equal(totalram_pages(), 0);
+	assert_int_equal(kmm_nr_reported_pages(), 0);
 	assert_int_equal(numa_node_id(), 0);
 	assert_int_equal(num_online_nodes(), 1);
 	assert_int_equal(kmm_trim(), 0);

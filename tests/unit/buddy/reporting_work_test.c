@@ -69,7 +69,7 @@ static unsigned long blocks_given_back(void)
 
 static unsigned long blocks_without_memory(void)
 {
-	return buddy_nr_reported() >> pageblock_order;
+	return kmm_nr_reported_pages() >> pageblock_order;
 }
 
 static void blocks_go_back_after_the_delay_and_not_before(void **state)
@@ -161,7 +161,7 @@ static void what_comes_back_reads_as_zero_and_can_go_again(void **state)
 			assert_int_equal(((char *)page_address(blocks[i]))[off], 0);
 		memset(page_address(blocks[i]), 0x11, PAGEBLOCK_SIZE);
 	}
-	assert_int_equal(buddy_nr_reported(), 0);
+	assert_int_equal(kmm_nr_reported_pages(), 0);
 	give(0, NR_BLOCKS);
 	kmm_work_advance_for_test(DELAY);
 	assert_int_equal(blocks_given_back(), ENOUGH + NR_BLOCKS);
@@ -382,7 +382,7 @@ static void nothing_is_given_back_after_the_end(void **state)
 	kmm_work_advance_for_test(DELAY);
 	assert_int_equal(os_calls(), calls);
 	assert_int_equal(buddy_nr_given_back(), 0);
-	assert_int_equal(buddy_nr_reported(), 0);
+	assert_int_equal(kmm_nr_reported_pages(), 0);
 }
 
 int main(void)

@@ -32,6 +32,9 @@ int buddy_start(void);
 void buddy_start_late(void);
 void buddy_stop(void);
 
+/* debug_guardpage_minorder=: halves of a smaller order become guards; 0: none do. */
+unsigned int debug_guardpage_minorder(void);
+
 /* Hands the memory of free blocks back to the system; the blocks stay free. Returns bytes. Part of kmm_trim(). */
 size_t buddy_trim(void);
 

@@ -107,6 +107,11 @@ unsigned long buddy_boot_pfn(void)
 	return ALIGN_UP(buddy_options.dma >> PAGE_SHIFT, pageblock_nr_pages);
 }
 
+unsigned int debug_guardpage_minorder(void)
+{
+	return buddy_options.guard_minorder;
+}
+
 bool buddy_is_started(void)
 {
 	return smp_load_acquire(&started);

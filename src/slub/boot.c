@@ -151,6 +151,7 @@ int kmem_cache_init(void)
 {
 	int err;
 
+	slub_options_settle();
 	slab_state = DOWN;
 	trace("slab_state DOWN", NULL);
 	kmem_cache_node = &boot_kmem_cache_node;

@@ -7,6 +7,9 @@
 
 #include <kmm/mm.h>
 
+#include "base/report.h"
+#include "buddy/buddy.h"
+
 /* Slabs above this order cost more to find than their packing is worth. */
 #define PAGE_ALLOC_COSTLY_ORDER 3
 
@@ -26,6 +29,19 @@ void slub_options_reset(void)
 	slub_min_order = 0;
 	slub_max_order = PAGE_ALLOC_COSTLY_ORDER;
 	slub_min_objects = 0;
+}
+
+/* Guards of the pages that a slab is made of would cost more than the slab, and objects of the same slab have none. */
+void slub_options_settle(void)
+{
+	if (!debug_guardpage_minorder())
+		return;
+	if (slub_max_order != PAGE_ALLOC_COSTLY_ORDER && slub_max_order)
+		kmm_report(
+			KMM_REPORT_WARN,
+			"kmm: slub_max_order=%u has no effect beside debug_guardpage_minorder=, slabs are of order 0\n",
+			slub_max_order);
+	slub_max_order = 0;
 }
 
 unsigned int calculate_alignment(slab_flags_t flags, unsigned int align, unsigned int size)

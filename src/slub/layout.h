@@ -15,6 +15,8 @@ extern unsigned int slub_min_order, slub_max_order, slub_min_objects;
 extern const struct kmm_param slub_params[];
 /* Back to the defaults: options last for one start. */
 void slub_options_reset(void);
+/* What they mean together with options of other rooms. Before the first cache. */
+void slub_options_settle(void);
 
 /* Alignment, bytes, of objects of @size bytes asked for with @align. */
 unsigned int calculate_alignment(slab_flags_t flags, unsigned int align, unsigned int size);

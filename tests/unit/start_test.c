@@ -114,6 +114,29 @@ static void contradictory_options_are_named_and_the_last_counts(void **state)
 	assert_int_equal(num_online_nodes(), 2);
 }
 
+/* Small objects in slabs of single pages; one that needs more gets it. */
+static void guard_pages_make_slabs_small(void **state)
+{
+	struct kmem_cache *s, *large;
+
+	(void)state;
+	assert_int_equal(world_start("debug_guardpage_minorder=1", WORLD_LIMIT, 1), 0);
+	world_expect_silence();
+	s = kmem_cache_create("small", 700, 0, 0, NULL);
+	large = kmem_cache_create("large", 3 * PAGE_SIZE, 0, 0, NULL);
+	assert_int_equal(oo_order(s->oo), 0);
+	assert_int_equal(oo_order(large->oo), 2);
+	kmem_cache_destroy(s);
+	kmem_cache_destroy(large);
+	kmm_boot_reset_for_test();
+	assert_int_equal(world_start("slub_max_order=2 debug_guardpage_minorder=1", WORLD_LIMIT, 1), 0);
+	world_expect_report("slub_max_order=2 has no effect beside debug_guardpage_minorder=");
+	assert_int_equal(slub_max_order, 0);
+	kmm_boot_reset_for_test();
+	assert_int_equal(world_start(NULL, WORLD_LIMIT, 1), 0);
+	assert_int_equal(slub_max_order, 3);
+}
+
 static void without_background_no_thread_is_made(void **state)
 {
 	static struct kmm_work work = KMM_WORK_INIT(NULL);
@@ -244,6 +267,7 @@ int main(void)
 		START(environment_options_are_read_and_bad_ones_skipped),
 		START(the_programs_words_win_over_the_environment),
 		START(contradictory_options_are_named_and_the_last_counts),
+		START(guard_pages_make_slabs_small),
 		START(without_background_no_thread_is_made),
 		START(second_start_is_busy),
 		START(limit_larger_than_the_address_space_is_refused),

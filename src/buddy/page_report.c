@@ -44,6 +44,15 @@ static void KMM_PRINTF(2, 3) text_add(struct text *text, const char *fmt, ...)
 		text->len = min_of(text->len + (size_t)len, text->size - 1);
 }
 
+/* Says what there is so far, unless @size bytes more fit: a long report goes out in several, of whole lines. */
+static void text_make_room(struct text *text, size_t size)
+{
+	if (text->size - text->len > size)
+		return;
+	kmm_report(KMM_REPORT_ERR, "%s", text->buf);
+	text->len = 0;
+}
+
 static const char *process_name(char name[17])
 {
 	memset(name, 0, 17);
@@ -208,6 +217,31 @@ static void add_gfp(struct text *text, gfp_t gfp)
 		text_add(text, "%s%#x", separator, gfp);
 }
 
+/* The longest that is said of a node, of a zone, and of its free blocks: all numbers of 20 digits. */
+#define NODE_TEXT_MAX 128
+#define ZONE_TEXT_MAX 480
+#define FREE_AREAS_TEXT_MAX 512
+
+/* As the kernel lists bits: "0-1,3". */
+static void add_nodes(struct text *text, const nodemask_t *nodes)
+{
+	const char *separator = "";
+
+	for (unsigned int nid = 0; nid < MAX_NUMNODES; nid++) {
+		unsigned int last = nid;
+
+		if (!(nodes->bits >> nid & 1))
+			continue;
+		while (last + 1 < MAX_NUMNODES && (nodes->bits >> (last + 1) & 1))
+			last++;
+		text_add(text, "%s%u", separator, nid);
+		if (last > nid)
+			text_add(text, "-%u", last);
+		separator = ",";
+		nid = last;
+	}
+}
+
 /* The line of show_free_areas(): blocks of each order, and which types have any. */
 static void add_free_areas(struct text *text, struct zone *zone)
 {
@@ -274,18 +308,26 @@ void warn_alloc(gfp_t gfp, const nodemask_t *nodemask, unsigned int order)
 			text_add(&text, "warn_alloc: %u callbacks suppressed\n", missed);
 		text_add(&text, "%s: page allocation failure: order:%u, mode:%#x(", process_name(name), order, gfp);
 		add_gfp(&text, gfp);
+		text_add(&text, "), nodemask=");
 		if (nodemask)
-			text_add(&text, "), nodemask=%#lx\n", nodemask->bits);
+			add_nodes(&text, nodemask);
 		else
-			text_add(&text, "), nodemask=(null)\n");
-		for_each_node(nid)
+			text_add(&text, "(null)");
+		text_add(&text, "\n");
+		for_each_node(nid) {
+			text_make_room(&text, NODE_TEXT_MAX);
 			text_add(&text, "Node %u slab_reclaimable:%lukB slab_unreclaimable:%lukB\n", nid,
 				 to_kb(node_page_state(NODE_DATA(nid), NR_SLAB_RECLAIMABLE)),
 				 to_kb(node_page_state(NODE_DATA(nid), NR_SLAB_UNRECLAIMABLE)));
-		for_each_populated_zone(zone)
+		}
+		for_each_populated_zone(zone) {
+			text_make_room(&text, ZONE_TEXT_MAX);
 			add_zone(&text, zone);
-		for_each_populated_zone(zone)
+		}
+		for_each_populated_zone(zone) {
+			text_make_room(&text, FREE_AREAS_TEXT_MAX);
 			add_free_areas(&text, zone);
+		}
 		kmm_report(KMM_REPORT_ERR, "%s", buf);
 	}
 	errno = saved;

@@ -3,12 +3,18 @@
  */
 #include <sys/prctl.h>
 
-#include "support/pages_world.h"
+#include "node_world.h"
 
 static int setup(void **state)
 {
 	prctl(PR_SET_NAME, "page reports", 0, 0, 0);
 	return setup_one_block(state);
+}
+
+static int setup_nodes(void **state)
+{
+	prctl(PR_SET_NAME, "page reports", 0, 0, 0);
+	return world_reset(state);
 }
 
 static void bad_page_shows_the_state_of_the_page(void **state)
@@ -146,14 +152,90 @@ static void one_failure_in_ten_seconds_is_shown(void **state)
 	__free_pages(all, 10);
 }
 
+static void nodes_are_listed_as_the_kernel_lists_bits(void **state)
+{
+	static const struct {
+		unsigned long bits;
+		const char *list;
+	} cases[] = {
+		{ 0, "nodemask=\n" },          { 0x1, "nodemask=0\n" },           { 0xb, "nodemask=0-1,3\n" },
+		{ 0xffff, "nodemask=0-15\n" }, { 0x8105, "nodemask=0,2,8,15\n" }, { ~0UL, "nodemask=0-15\n" },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		page_report_reset();
+		warn_alloc(GFP_KERNEL, &(nodemask_t){ .bits = cases[i].bits }, 0);
+		assert_reported(cases[i].list);
+	}
+}
+
+static struct {
+	unsigned int nr, nr_nodes, nr_zones, nr_reserves, nr_lists;
+} whole;
+
+static unsigned int count(const char *text, const char *words)
+{
+	unsigned int nr = 0;
+
+	for (; (text = strstr(text, words)); text++)
+		nr++;
+	return nr;
+}
+
+/* Each report on its own. */
+static void count_whole_lines(enum kmm_report_level level, const char *text, void *arg)
+{
+	const size_t len = strlen(text);
+
+	(void)arg;
+	assert_int_equal(level, KMM_REPORT_ERR);
+	assert_true(len && text[len - 1] == '\n' && len < KMM_REPORT_MAX - 1);
+	assert_null(strstr(text, "..."));
+	assert_true(whole.nr ? strncmp(text, "Node ", 5) == 0 || strncmp(text, "lowmem", 6) == 0 :
+			       strncmp(text, "page reports: page allocation failure: ", 39) == 0);
+	whole.nr++;
+	whole.nr_nodes += count(text, " slab_reclaimable:");
+	whole.nr_zones += count(text, " present:");
+	whole.nr_reserves += count(text, "lowmem_reserve[]:");
+	whole.nr_lists += count(text, " = ");
+}
+
+/* More than one report holds: none of it is lost. */
+static void a_failure_among_many_nodes_is_told_in_whole_lines(void **state)
+{
+	(void)state;
+	fake_nodes(MAX_NUMNODES);
+	buddy_options.movable = MAX_NUMNODES * PAGEBLOCK_SIZE;
+	buddy_options.dma = PAGEBLOCK_SIZE;
+	world_open(3 * MAX_NUMNODES);
+	memset(&whole, 0, sizeof(whole));
+	kmm_report_callback_set(count_whole_lines, NULL);
+	warn_alloc(GFP_KERNEL, NULL, 0);
+	warn_alloc(GFP_KERNEL, NULL, 0); /* in the same ten seconds */
+	capture_start();
+	assert_int_equal(whole.nr_nodes, MAX_NUMNODES);
+	assert_int_equal(whole.nr_zones, 2 * MAX_NUMNODES + 1);
+	assert_int_equal(whole.nr_reserves, 2 * MAX_NUMNODES + 1);
+	assert_int_equal(whole.nr_lists, 2 * MAX_NUMNODES + 1);
+	assert_true(whole.nr > 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown_pages)
 	const struct CMUnitTest tests[] = {
-		TEST(bad_page_shows_the_state_of_the_page),       TEST(bad_page_shows_the_raw_words),
-		TEST(bad_page_names_the_flags_and_the_head),      TEST(a_corrupt_link_does_not_lead_out_of_the_array),
-		TEST(sixty_bad_pages_a_minute_are_shown),         TEST(allocation_failure_in_the_words_of_the_kernel),
-		TEST(flags_are_named_in_the_order_of_the_kernel), TEST(one_failure_in_ten_seconds_is_shown),
+		TEST(bad_page_shows_the_state_of_the_page),
+		TEST(bad_page_shows_the_raw_words),
+		TEST(bad_page_names_the_flags_and_the_head),
+		TEST(a_corrupt_link_does_not_lead_out_of_the_array),
+		TEST(sixty_bad_pages_a_minute_are_shown),
+		TEST(allocation_failure_in_the_words_of_the_kernel),
+		TEST(flags_are_named_in_the_order_of_the_kernel),
+		TEST(one_failure_in_ten_seconds_is_shown),
+		TEST(nodes_are_listed_as_the_kernel_lists_bits),
+		cmocka_unit_test_setup_teardown(a_failure_among_many_nodes_is_told_in_whole_lines, setup_nodes,
+						world_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,73 @@ static inline int folio_ref_count(const struct folio *folio)
 }
 
 /**
+ * folio_ref_add - page_ref_add() of a folio. @folio: one that has references. @nr: how many. Context: any thread, any lock.
+ * Source:  folio_ref_add(), include/linux/page_ref.h, Linux 6.1.
+ */
+static inline void folio_ref_add(struct folio *folio, int nr)
+{
+	page_ref_add((struct page *)(void *)folio, nr);
+}
+
+/**
+ * folio_ref_inc - page_ref_inc() of a folio. @folio: one that has references. Context: any thread, any lock.
+ * Source:  folio_ref_inc(), include/linux/page_ref.h, Linux 6.1.
+ */
+static inline void folio_ref_inc(struct folio *folio)
+{
+	page_ref_inc((struct page *)(void *)folio);
+}
+
+/**
+ * folio_ref_sub - page_ref_sub() of a folio. @folio: one that others hold, too. @nr: how many. Context: any thread, any lock.
+ * Source:  folio_ref_sub(), include/linux/page_ref.h, Linux 6.1. Differs: the last one stays.
+ */
+static inline void folio_ref_sub(struct folio *folio, int nr)
+{
+	page_ref_sub((struct page *)(void *)folio, nr);
+}
+
+/**
+ * folio_ref_dec - page_ref_dec() of a folio. @folio: one that others hold, too. Context: any thread, any lock.
+ * Source:  folio_ref_dec(), include/linux/page_ref.h, Linux 6.1. Differs: the last one stays.
+ */
+static inline void folio_ref_dec(struct folio *folio)
+{
+	page_ref_dec((struct page *)(void *)folio);
+}
+
+/**
+ * folio_ref_freeze - page_ref_freeze() of a folio.
+ * @folio: one that the caller holds a reference on.      @count: the references it should have.
+ * Context: any thread, any lock.
+ * Return:  true: it had so many, and is frozen and the caller's.
+ * Source:  folio_ref_freeze(), include/linux/page_ref.h, Linux 6.1.
+ */
+static inline KMM_MUST_CHECK bool folio_ref_freeze(struct folio *folio, int count)
+{
+	return page_ref_freeze((struct page *)(void *)folio, count);
+}
+
+/**
+ * folio_ref_unfreeze - page_ref_unfreeze() of a folio. @folio: a frozen one. @count: its references from now on.
+ * Context: any thread, any lock.
+ * Source:  folio_ref_unfreeze(), include/linux/page_ref.h, Linux 6.1.
+ */
+static inline void folio_ref_unfreeze(struct folio *folio, int count)
+{
+	page_ref_unfreeze((struct page *)(void *)folio, count);
+}
+
+/**
+ * folio_nid - the node of a folio. @folio: one that the caller holds a reference on. Context: any.
+ * Source:  folio_nid(), include/linux/mm.h, Linux 6.1.
+ */
+static inline int folio_nid(const struct folio *folio)
+{
+	return page_to_nid((const struct page *)(const void *)folio);
+}
+
+/**
  * folio_order - log2 of the pages of a folio. @folio: one that the caller holds a reference on. Context: any.
  * Source:  folio_order(), include/linux/mm.h, Linux 6.1.
  */

@@ -16,6 +16,8 @@
 #include "base/boot.h"
 #include "base/report.h"
 
+#define ZERO_OR_OVERFLOW "VM_BUG_ON_PAGE(page_ref_zero_or_close_to_overflow(page))"
+
 /* After the end nothing is reported: the array reads as zeros by then. */
 static noinline void refuse(const struct page *page, const char *reason)
 {
@@ -64,10 +66,21 @@ static struct page *head_of(struct page *page)
 	return likely(page_exists(page)) ? page_head(page) : page;
 }
 
-static void add_refs(struct page *page, int nr)
+/* Returns their sum; 0: refused. */
+static int add_refs(struct page *page, int nr)
 {
-	if (unlikely(!page_exists(page) || !page_ref_get(page, nr)))
-		refuse(page, "VM_BUG_ON_PAGE(page_ref_zero_or_close_to_overflow(page))");
+	const int sum = likely(page_exists(page)) ? page_ref_get_unless(page, nr, 0) : 0;
+
+	if (likely(sum > 0))
+		return sum;
+	refuse(page, ZERO_OR_OVERFLOW);
+	return 0;
+}
+
+/* Its last reference is gone, and nobody else has it. */
+static void freeze(struct page *page)
+{
+	WRITE_ONCE(page->flags, page->flags | 1UL << PG_frozen);
 }
 
 void get_page(struct page *page)
@@ -94,18 +107,25 @@ bool get_page_unless_zero(struct page *page)
 	return page_exists(page) && page_ref_get(page, 1);
 }
 
+int page_ref_sub_return(struct page *page, int nr)
+{
+	const int left = likely(page_exists(page)) ? page_ref_drop_left(page, nr) : -1;
+
+	if (unlikely(left < 0))
+		page_ref_refuse_drop(page, nr);
+	else if (!left)
+		freeze(page);
+	return left;
+}
+
+int page_ref_dec_return(struct page *page)
+{
+	return page_ref_sub_return(page, 1);
+}
+
 bool page_ref_sub_and_test(struct page *page, int nr)
 {
-	enum page_ref_result ref = PAGE_REF_NONE;
-
-	if (likely(page_exists(page)))
-		ref = page_ref_drop(page, nr);
-	if (unlikely(ref == PAGE_REF_NONE))
-		page_ref_refuse_drop(page, nr);
-	if (ref != PAGE_REF_LAST)
-		return false;
-	WRITE_ONCE(page->flags, page->flags | 1UL << PG_frozen); /* nobody else has it */
-	return true;
+	return page_ref_sub_return(page, nr) == 0;
 }
 
 bool page_ref_dec_and_test(struct page *page)
@@ -128,6 +148,11 @@ int page_count(const struct page *page)
 	return page_refcount(page_head(page));
 }
 
+int page_ref_inc_return(struct page *page)
+{
+	return add_refs(page, 1);
+}
+
 void page_ref_inc(struct page *page)
 {
 	add_refs(page, 1);
@@ -136,6 +161,55 @@ void page_ref_inc(struct page *page)
 void page_ref_add(struct page *page, int nr)
 {
 	add_refs(page, nr);
+}
+
+bool page_ref_add_unless(struct page *page, int nr, int unless)
+{
+	/* What is no page has no references. */
+	const int sum = likely(page_exists(page)) ? page_ref_get_unless(page, nr, unless) :
+			unless                    ? PAGE_REF_REFUSED :
+						    PAGE_REF_UNLESS;
+
+	if (unlikely(sum == PAGE_REF_REFUSED))
+		refuse(page, ZERO_OR_OVERFLOW);
+	return sum > 0;
+}
+
+void page_ref_sub(struct page *page, int nr)
+{
+	if (unlikely(nr <= 0 || !page_exists(page) || !page_ref_get(page, -nr)))
+		refuse(page, "VM_BUG_ON_PAGE(page_ref_count(page) <= nr)");
+}
+
+void page_ref_dec(struct page *page)
+{
+	page_ref_sub(page, 1);
+}
+
+/* The caller's reference keeps the flags as they are, but for PG_frozen, when another holder was faster. ACQUIRE: what all
+ * former holders wrote is seen. No ABA: the count is all there is. */
+bool page_ref_freeze(struct page *page, int count)
+{
+	unsigned long flags;
+	int old = count;
+
+	if (unlikely(count <= 0 || !page_exists(page))) {
+		refuse(page, "VM_BUG_ON_PAGE(count == 0)");
+		return false;
+	}
+	if (page_refcount(page) != count)
+		return false;
+	flags = READ_ONCE(page->flags);
+	if (flags & 1UL << PG_frozen)
+		return false;
+	if (unlikely(!page_may_end(flags))) {
+		page_ref_refuse_drop(page, count);
+		return false;
+	}
+	if (!atomic_cmpxchg_acq_rel(&page->refcount, &old, 0))
+		return false;
+	freeze(page);
+	return true;
 }
 
 /* Takes PG_frozen off; false: the page does not have it. ACQUIRE and RELEASE: of two that try, only one goes on, and it sees
@@ -160,6 +234,11 @@ void set_page_count(struct page *page, int count)
 		page_ref_set(page, count);
 	else
 		refuse(page, "VM_BUG_ON_PAGE(page_ref_count(page))");
+}
+
+void page_ref_unfreeze(struct page *page, int count)
+{
+	set_page_count(page, count);
 }
 
 void __folio_put(struct folio *folio)

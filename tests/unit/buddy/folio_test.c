@@ -54,6 +54,30 @@ static void the_last_reference_frees_the_folio(void **state)
 	expect_refused(folio_get(folio), "VM_BUG_ON_PAGE(page_ref_zero_or_close_to_overflow(page))");
 }
 
+static void references_of_a_folio_are_counted_and_frozen(void **state)
+{
+	struct folio *folio = folio_alloc(GFP_KERNEL, 2);
+
+	(void)state;
+	folio_ref_inc(folio);
+	folio_ref_add(folio, 5);
+	folio_ref_dec(folio);
+	assert_int_equal(folio_ref_count(folio), 6);
+	folio_ref_sub(folio, 3);
+	assert_int_equal(folio_ref_count(folio), 3);
+	assert_false(folio_ref_freeze(folio, 2));
+	assert_true(folio_ref_freeze(folio, 3));
+	assert_int_equal(folio_ref_count(folio), 0);
+	assert_false(folio_try_get(folio));
+	folio_ref_unfreeze(folio, 1);
+	assert_int_equal(folio_ref_count(folio), 1);
+	assert_int_equal(folio_nid(folio), page_to_nid(folio_page(folio, 3)));
+	assert_silent();
+	expect_refused(folio_ref_dec(folio), "VM_BUG_ON_PAGE(page_ref_count(page) <= nr)");
+	folio_put(folio);
+	assert_int_equal(buddy_nr_free(), 1024);
+}
+
 static void addresses_without_a_folio(void **state)
 {
 	struct folio *last;
@@ -81,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_folio_knows_its_pages),
 		TEST(the_last_reference_frees_the_folio),
+		TEST(references_of_a_folio_are_counted_and_frozen),
 		TEST(addresses_without_a_folio),
 		TEST(no_folio_without_memory),
 	};

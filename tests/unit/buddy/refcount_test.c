@@ -10,6 +10,7 @@
 #include "support/threads.h"
 
 #define NO_REFERENCE "VM_BUG_ON_PAGE(page_ref_count(page) == 0)"
+#define TOO_MANY "VM_BUG_ON_PAGE(page_ref_count(page) <= nr)"
 #define ZERO_OR_OVERFLOW "VM_BUG_ON_PAGE(page_ref_zero_or_close_to_overflow(page))"
 
 static void the_last_put_frees_the_page(void **state)
@@ -113,6 +114,122 @@ static void references_never_overflow(void **state)
 	assert_false(page_ref_sub_and_test(page, INT_MAX - 1));
 	put_page(page);
 	assert_int_equal(buddy_nr_free(), 1024);
+	assert_silent();
+}
+
+static void changes_say_how_many_references_there_are(void **state)
+{
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
+
+	(void)state;
+	assert_int_equal(page_ref_inc_return(page), 2);
+	page_ref_add(page, 5);
+	page_ref_dec(page);
+	page_ref_sub(page, 2);
+	assert_int_equal(page_ref_count(page), 4);
+	assert_int_equal(page_ref_dec_return(page), 3);
+	assert_int_equal(page_ref_sub_return(page, 2), 1);
+	assert_silent();
+	expect_refused(assert_int_equal(page_ref_sub_return(page, 2), -1), "VM_BUG_ON_PAGE(page_ref_count(page) < nr)");
+	expect_refused(assert_int_equal(page_ref_sub_return(page, 0), -1), "VM_BUG_ON_PAGE(page_ref_count(page) < nr)");
+	expect_refused(assert_int_equal(page_ref_dec_return(page + 1), -1), NO_REFERENCE);
+	expect_refused(assert_int_equal(page_ref_dec_return(NULL), -1), "no page of the arena");
+	assert_int_equal(page_ref_dec_return(page), 0);
+	assert_int_equal(buddy_nr_free(), 1020);
+	expect_refused(assert_int_equal(page_ref_inc_return(page), 0), ZERO_OR_OVERFLOW);
+	expect_refused(assert_int_equal(page_ref_dec_return(page), -1), NO_REFERENCE);
+	init_page_count(page);
+	assert_int_equal(page_ref_count(page), 1);
+	expect_refused(init_page_count(page), "VM_BUG_ON_PAGE(page_ref_count(page))");
+	assert_int_equal(page_ref_sub_return(page, 1), 0);
+	__folio_put((struct folio *)page);
+	assert_int_equal(buddy_nr_free(), 1024);
+	expect_refused(assert_int_equal(page_ref_inc_return(page), 0), ZERO_OR_OVERFLOW);
+	expect_refused(assert_int_equal(page_ref_inc_return(NULL), 0), "no page of the arena");
+}
+
+static void who_does_not_free_the_page_cannot_drop_the_last_reference(void **state)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	(void)state;
+	expect_refused(page_ref_dec(page), TOO_MANY);
+	expect_refused(page_ref_sub(page, 2), TOO_MANY);
+	page_ref_add(page, 2);
+	expect_refused(page_ref_sub(page, 3), TOO_MANY);
+	expect_refused(page_ref_sub(page, INT_MAX), TOO_MANY);
+	expect_refused(page_ref_sub(page, 0), TOO_MANY);
+	expect_refused(page_ref_sub(page, INT_MIN), TOO_MANY);
+	assert_int_equal(page_ref_count(page), 3);
+	page_ref_sub(page, 2);
+	put_page(page);
+	assert_silent();
+	expect_refused(page_ref_dec(page), TOO_MANY);
+	expect_refused(page_ref_dec(NULL), "no page of the arena");
+}
+
+static void references_are_added_unless_there_are_so_many(void **state)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	(void)state;
+	assert_true(page_ref_add_unless(page, 2, 0));
+	assert_false(page_ref_add_unless(page, 2, 3));
+	assert_true(page_ref_add_unless(page, -2, 2));
+	assert_int_equal(page_ref_count(page), 1);
+	assert_silent();
+	expect_refused(assert_false(page_ref_add_unless(page, INT_MAX, 0)), ZERO_OR_OVERFLOW);
+	expect_refused(assert_false(page_ref_add_unless(page, -1, 0)), ZERO_OR_OVERFLOW);
+	assert_int_equal(page_ref_count(page), 1);
+	put_page(page);
+	assert_false(page_ref_add_unless(page, 1, 0));
+	assert_false(page_ref_add_unless(NULL, 1, 0));
+	assert_silent();
+	expect_refused(assert_false(page_ref_add_unless(page, 1, 7)), ZERO_OR_OVERFLOW);
+	expect_refused(assert_false(page_ref_add_unless(NULL, 1, 7)), "no page of the arena");
+}
+
+static void a_page_freezes_with_all_references_that_are_known(void **state)
+{
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, 1);
+
+	(void)state;
+	get_page(page);
+	assert_false(page_ref_freeze(page, 1));
+	assert_false(page_ref_freeze(page, 3));
+	assert_int_equal(page_ref_count(page), 2);
+	assert_true(page_ref_freeze(page, 2));
+	assert_int_equal(page_ref_count(page), 0);
+	assert_false(get_page_unless_zero(page));
+	assert_false(page_ref_freeze(page, 2));
+	assert_int_equal(buddy_nr_free(), 1022);
+	kmm_validate_pages();
+	assert_silent();
+	expect_refused(put_page(page), NO_REFERENCE);
+	expect_refused(page_ref_unfreeze(page, 0), "VM_BUG_ON_PAGE(page_ref_count(page))");
+	page_ref_unfreeze(page, 2);
+	assert_int_equal(page_ref_count(page), 2);
+	expect_refused(page_ref_unfreeze(page, 2), "VM_BUG_ON_PAGE(page_ref_count(page))");
+	put_page(page);
+	assert_true(page_ref_freeze(page, 1));
+	__folio_put((struct folio *)page);
+	assert_int_equal(buddy_nr_free(), 1024);
+	assert_false(page_ref_freeze(page, 1));
+	assert_silent();
+	expect_refused(assert_false(page_ref_freeze(page, 0)), "VM_BUG_ON_PAGE(count == 0)");
+	expect_refused(assert_false(page_ref_freeze(NULL, 1)), "no page of the arena");
+}
+
+static void a_slab_does_not_freeze(void **state)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	(void)state;
+	page_flag_set(page, PG_slab);
+	expect_refused(assert_false(page_ref_freeze(page, 1)), "PAGE_FLAGS_CHECK_AT_FREE flag(s) set");
+	assert_int_equal(page_ref_count(page), 1);
+	page_flag_clear(page, PG_slab);
+	put_page(page);
 	assert_silent();
 }
 
@@ -268,6 +385,39 @@ static void blocks_that_others_look_at_are_freed_once(void **state)
 	assert_silent();
 }
 
+/* Two threads hold a page and freeze it in turn: whoever has it frozen has it alone. */
+struct freezers {
+	struct page *page;
+	unsigned long nr_frozen; /* by who has it frozen */
+};
+
+static void freeze_and_count(unsigned int index, void *arg)
+{
+	struct freezers *freezers = arg;
+
+	(void)index;
+	for (unsigned int i = 0; i < 20000;) {
+		if (!page_ref_freeze(freezers->page, 2))
+			continue;
+		freezers->nr_frozen++;
+		page_ref_unfreeze(freezers->page, 2);
+		i++;
+	}
+}
+
+static void a_page_that_many_want_is_frozen_by_one_at_a_time(void **state)
+{
+	struct freezers freezers = { .page = alloc_page(GFP_KERNEL) };
+
+	(void)state;
+	get_page(freezers.page);
+	run_threads(2, freeze_and_count, &freezers);
+	assert_int_equal(freezers.nr_frozen, 40000);
+	page_ref_dec(freezers.page);
+	put_page(freezers.page);
+	assert_silent();
+}
+
 static void after_the_end_nothing_is_reported(void **state)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -282,6 +432,12 @@ static void after_the_end_nothing_is_reported(void **state)
 	assert_false(get_page_unless_zero(page));
 	assert_false(put_page_testzero(page));
 	set_page_count(page, 1);
+	page_ref_sub(page, 1);
+	assert_int_equal(page_ref_inc_return(page), 0);
+	assert_int_equal(page_ref_dec_return(page), -1);
+	assert_false(page_ref_add_unless(page, 1, 2));
+	assert_false(page_ref_freeze(page, 1));
+	page_ref_unfreeze(page, 1);
 	split_page(page, 0);
 	assert_int_equal(page_ref_count(page), 0);
 	assert_silent();
@@ -299,6 +455,12 @@ int main(void)
 		TEST(a_reference_on_what_nobody_holds_is_refused),
 		TEST(try_get_page_of_a_free_page_is_reported_once),
 		TEST(references_never_overflow),
+		TEST(changes_say_how_many_references_there_are),
+		TEST(who_does_not_free_the_page_cannot_drop_the_last_reference),
+		TEST(references_are_added_unless_there_are_so_many),
+		TEST(a_page_freezes_with_all_references_that_are_known),
+		TEST(a_slab_does_not_freeze),
+		TEST(a_page_that_many_want_is_frozen_by_one_at_a_time),
 		TEST(a_put_too_many_is_refused),
 		TEST(the_last_reference_of_a_slab_cannot_be_dropped),
 		TEST(a_frozen_page_belongs_to_who_dropped_the_last_reference),

@@ -20,6 +20,7 @@
 #include "arena/memblock.h"
 #include "base/race.h"
 #include "buddy/pcp_fast.h"
+#include "buddy/pcp_internal.h"
 #include "buddy/prep_fast.h"
 
 /* Pages of one list that leave before the next list has its turn. */
@@ -29,14 +30,6 @@
 static struct page *page_of(struct cds_list_head *link)
 {
 	return cds_list_entry(link, struct page, lru);
-}
-
-/* Pairs with the RELEASE in pcp_reserve(): the lists are made before anybody finds them. */
-static struct per_cpu_pages *pcp_of(const struct zone *zone, unsigned int cpu)
-{
-	struct per_cpu_pages *pageset = smp_load_acquire(&zone->pageset);
-
-	return likely(pageset) ? pageset + cpu : NULL;
 }
 
 /* The lists of this CPU, locked; NULL: there are none, or they are busy. */
@@ -75,7 +68,7 @@ static void move_end(struct zone *zone)
 }
 
 /* Gives a list of pages with PG_pcp back to their zone, which ends their move. */
-static void free_list_to_zone(struct zone *zone, struct cds_list_head *list)
+void pcp_free_list(struct zone *zone, struct cds_list_head *list)
 {
 	bool whole = false;
 
@@ -127,14 +120,6 @@ static int refill_size(struct per_cpu_pages *pcp, const struct zone *zone, unsig
 	return batch;
 }
 
-/* So small are lists that nobody looks after, all CPUs together: 16 MiB. Beyond it they are worth a thread. */
-#define PCP_NEGLIGIBLE (4 * (int)pageblock_nr_pages)
-
-static int first_sweep_at(const struct per_cpu_pages *pcp)
-{
-	return max_of(PCP_NEGLIGIBLE / (int)kmm_nr_cpu_ids, 4 * pcp->batch);
-}
-
 /* Have the lists grown so much that a sweep should come? A second time they are asked at twice as much, for there may be no
  * thread that could. */
 static bool wants_sweep(struct per_cpu_pages *pcp)
@@ -157,7 +142,7 @@ static void put_list(struct zone *zone, struct cds_list_head *list, unsigned int
 	KMM_RACE_POINT("pcp:put_list");
 	pcp = pcp_trylock(zone);
 	if (!pcp) {
-		free_list_to_zone(zone, list);
+		pcp_free_list(zone, list);
 		return;
 	}
 	cds_list_splice(list, &pcp->lists[index]);
@@ -352,8 +337,8 @@ static int detach_tail(struct cds_list_head *list, int nr, struct cds_list_head 
 }
 
 /* Takes @nr pages or a few more, the coldest, off the lists: a few of one list after the other. What was taken, if anything,
- * goes through free_list_to_zone(). */
-static void detach(struct zone *zone, struct per_cpu_pages *pcp, int nr, struct cds_list_head *out)
+ * goes through pcp_free_list(). */
+void pcp_detach(struct zone *zone, struct per_cpu_pages *pcp, int nr, struct cds_list_head *out)
 {
 	int left = min_of(nr, pcp->count);
 
@@ -415,10 +400,10 @@ void pcp_free(struct zone *zone, struct page *page, unsigned int order, enum mig
 	WRITE_ONCE(pcp->count, pcp->count + (1 << order));
 	pcp_note_free(pcp, 1 << order);
 	if (unlikely(pcp->count >= pcp->high))
-		detach(zone, pcp, flush_size(pcp, zone), &out);
+		pcp_detach(zone, pcp, flush_size(pcp, zone), &out);
 	wake = wants_sweep(pcp);
 	kmm_spin_unlock(&pcp->lock);
-	free_list_to_zone(zone, &out);
+	pcp_free_list(zone, &out);
 	if (unlikely(wake))
 		sweep_notify();
 }
@@ -450,13 +435,13 @@ static unsigned int free_run(struct zone *zone, struct page **pages, unsigned in
 			const int nr_out = flush_size(pcp, zone);
 
 			/* More may have come than is given back at a time. */
-			detach(zone, pcp, max_of(nr_out, pcp->count - pcp->high), &out);
+			pcp_detach(zone, pcp, max_of(nr_out, pcp->count - pcp->high), &out);
 		}
 	}
 	wake = pcp && wants_sweep(pcp);
 	if (likely(pcp))
 		kmm_spin_unlock(&pcp->lock);
-	free_list_to_zone(zone, &out);
+	pcp_free_list(zone, &out);
 	if (unlikely(wake))
 		sweep_notify();
 	if (likely(done))
@@ -470,204 +455,4 @@ void pcp_free_bulk(struct page **pages, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr;)
 		i += free_run(page_zone(pages[i]), pages + i, nr - i);
-}
-
-/* Without the lock; ACQUIRE: see move_begin(). */
-static bool has_pages(const struct per_cpu_pages *pcp)
-{
-	return smp_load_acquire(&pcp->count) != 0;
-}
-
-unsigned long drain_pages_zone(struct zone *zone, unsigned int cpu)
-{
-	struct per_cpu_pages *pcp = pcp_of(zone, cpu);
-	CDS_LIST_HEAD(out);
-	int nr;
-
-	if (!pcp || !has_pages(pcp))
-		return 0;
-	kmm_spin_lock(&pcp->lock);
-	nr = pcp->count;
-	detach(zone, pcp, nr, &out);
-	kmm_spin_unlock(&pcp->lock);
-	free_list_to_zone(zone, &out);
-	return (unsigned long)nr;
-}
-
-unsigned long drain_all_pages(struct zone *only)
-{
-	unsigned long nr = 0;
-
-	for_each_populated_zone(zone) {
-		if (only && zone != only)
-			continue;
-		for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-			nr += drain_pages_zone(zone, cpu);
-	}
-	return nr;
-}
-
-void try_drain_all_pages(void)
-{
-	for_each_populated_zone(zone) {
-		for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
-			struct per_cpu_pages *pcp = pcp_of(zone, cpu);
-			CDS_LIST_HEAD(out);
-
-			if (!pcp || !has_pages(pcp) || !kmm_spin_trylock(&pcp->lock))
-				continue;
-			detach(zone, pcp, pcp->count, &out);
-			kmm_spin_unlock(&pcp->lock);
-			free_list_to_zone(zone, &out);
-		}
-	}
-}
-
-unsigned long zone_nr_pcp(const struct zone *zone)
-{
-	unsigned long nr = 0;
-
-	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
-		const struct per_cpu_pages *pcp = pcp_of(zone, cpu);
-
-		if (pcp)
-			nr += (unsigned long)READ_ONCE(pcp->count);
-	}
-	return nr;
-}
-
-/* An eighth less, but within what one call may give back of what is there. */
-static int decayed_high(const struct per_cpu_pages *pcp)
-{
-	const int less = pcp->high - max_of(pcp->high >> 3, 1);
-	const int slow = min_of(pcp->count - (pcp->batch << PCP_BATCH_SCALE_MAX), pcp->high);
-
-	return max_of(max_of(less, slow), pcp->high_min);
-}
-
-bool decay_pcp_high(struct zone *zone, unsigned int cpu)
-{
-	struct per_cpu_pages *pcp = pcp_of(zone, cpu);
-	CDS_LIST_HEAD(out);
-	unsigned long events;
-	bool idle, more;
-
-	if (!pcp)
-		return false;
-	kmm_spin_lock(&pcp->lock);
-	events = pcp->nr_alloc + pcp->nr_freed;
-	idle = events == pcp->events_seen;
-	pcp->events_seen = events;
-	if (pcp->high > pcp->high_min)
-		pcp->high = decayed_high(pcp);
-	/* Nothing happened since the last time: the CPU, or this zone, is not in use. */
-	if (idle)
-		detach(zone, pcp, pcp->count, &out);
-	else if (pcp->count > pcp->high)
-		detach(zone, pcp, pcp->count - pcp->high, &out);
-	more = pcp->count || pcp->high > pcp->high_min;
-	/* There is a thread now, so it comes for less the next time. */
-	if (!more)
-		pcp->sweep_at = 4 * pcp->batch;
-	kmm_spin_unlock(&pcp->lock);
-	free_list_to_zone(zone, &out);
-	return more;
-}
-
-/* Boot values: each request fetches what it needs, each free goes back. */
-static void pcp_init(struct per_cpu_pages *pcp)
-{
-	kmm_spin_init(&pcp->lock, KMM_RANK_PCP, "pcp->lock");
-	for (unsigned int i = 0; i < NR_PCP_LISTS; i++)
-		CDS_INIT_LIST_HEAD(&pcp->lists[i]);
-	pcp->batch = 1;
-	pcp->high = pcp->high_min = pcp->high_max = 0;
-	pcp->sweep_at = INT_MAX;
-}
-
-int pcp_reserve(void)
-{
-	for_each_zone(zone) {
-		struct per_cpu_pages *pageset;
-
-		/* One that is empty now may get pages later. */
-		if (!populated_zone(zone) && zone->idx != ZONE_NORMAL)
-			continue;
-		pageset = memblock_alloc(kmm_nr_cpu_ids * sizeof(*pageset), _Alignof(struct per_cpu_pages));
-		if (!pageset)
-			return -ENOMEM;
-		for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-			pcp_init(&pageset[cpu]);
-		smp_store_release(&zone->pageset, pageset);
-	}
-	return 0;
-}
-
-static int zone_batchsize(const struct zone *zone)
-{
-	const unsigned long mebibyte = (1UL << 20) >> PAGE_SHIFT;
-	unsigned long batch = min_of(zone_managed_pages(zone) / 1024, mebibyte) / 4;
-
-	if (batch < 1)
-		return 1;
-	return max_of((1 << ilog2(batch + batch / 2)) - 1, 1);
-}
-
-void setup_zone_pageset(struct zone *zone)
-{
-	const unsigned int cpus = max_of(node_nr_cpus((unsigned int)zone->zone_pgdat->node_id), 1u);
-	const unsigned long managed = zone_managed_pages(zone);
-	const int batch = zone_batchsize(zone);
-	unsigned long high_min = READ_ONCE(zone->watermark[WMARK_LOW]) / cpus, high_max = managed / 8 / cpus;
-
-	if (buddy_options.pcp_high_fraction)
-		high_min = high_max = managed / buddy_options.pcp_high_fraction / cpus;
-	high_min = min_of(max_of(high_min, (unsigned long)batch * 4), (unsigned long)INT_MAX / 2);
-	high_max = min_of(max_of(high_max, high_min), (unsigned long)INT_MAX / 2);
-	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
-		struct per_cpu_pages *pcp = pcp_of(zone, cpu);
-
-		if (!pcp)
-			return;
-		kmm_spin_lock(&pcp->lock);
-		pcp->batch = batch;
-		pcp->high_min = (int)high_min;
-		pcp->high_max = (int)high_max;
-		WRITE_ONCE(pcp->high, (int)high_min);
-		pcp->sweep_at = first_sweep_at(pcp);
-		kmm_spin_unlock(&pcp->lock);
-	}
-}
-
-/* In the order of their addresses, which is that of the zones: memblock gave them out in that order. */
-#define for_each_pcp(pcp)                                                                                          \
-	for_each_zone(zone)                                                                                        \
-		if (!zone->pageset)                                                                                \
-			continue;                                                                                  \
-		else                                                                                               \
-			for (struct per_cpu_pages * (pcp) = zone->pageset; (pcp) < zone->pageset + kmm_nr_cpu_ids; \
-			     (pcp)++)
-
-void pcp_fork_lock_all(void)
-{
-	for_each_pcp(pcp)
-		kmm_spin_lock_same_rank(&pcp->lock);
-}
-
-void pcp_fork_unlock_all(void)
-{
-	for_each_pcp(pcp)
-		kmm_spin_unlock(&pcp->lock);
-}
-
-/* Whoever had pages in their hands is gone, and these pages with them. The child has no thread that would sweep, and should not
- * make one for what it inherited. */
-void pcp_fork_reset(void)
-{
-	for_each_zone(zone)
-		WRITE_ONCE(zone->moves, 0UL);
-	for_each_pcp(pcp) {
-		kmm_spin_reset(&pcp->lock);
-		pcp->sweep_at = pcp->count + first_sweep_at(pcp);
-	}
 }

@@ -14,6 +14,8 @@
  *             zone_batchsize(), mm/page_alloc.c, Linux 6.1; nr_pcp_alloc(), nr_pcp_high(), decay_pcp_high(), Linux 6.9;
  *             free_hot_cold_page(), Linux 4.9. Differs: hot and cold ends as before 4.15.
  */
+#include <limits.h>
+
 #include "base/race.h"
 #include "buddy/pcp_fast.h"
 #include "buddy/pcp_internal.h"

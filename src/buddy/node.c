@@ -39,6 +39,11 @@ int numa_node_id(void)
 	return buddy_is_started() && many_nodes() ? (int)node_of_cpu(raw_cpu_id()) : 0;
 }
 
+int cpu_to_node(int cpu)
+{
+	return buddy_is_started() && cpu >= 0 && cpu < OS_NUMA_MAX_CPUS ? (int)node_of_cpu((unsigned int)cpu) : 0;
+}
+
 int num_online_nodes(void)
 {
 	return buddy_is_started() ? (int)nr_online_nodes : 1;
@@ -136,6 +141,7 @@ void nodes_setup(void)
 	const bool fake = buddy_options.fake_nodes != 0;
 
 	_Static_assert(MAX_NUMNODES == OS_NUMA_MAX_NODES, "one map");
+	_Static_assert(MAX_NUMNODES == KMM_MAX_NUMNODES, "one range of numbers");
 	memset(kmm_nodes, 0, sizeof(kmm_nodes));
 	memset(kmm_node_of_cpu, 0, sizeof(kmm_node_of_cpu));
 	for (unsigned int i = 0; i < ZONE_INDEX_MAX; i++)

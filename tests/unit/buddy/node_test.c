@@ -295,14 +295,19 @@ static void a_request_is_served_by_the_node_of_its_cpu(void **state)
 
 		cpu_id_pin(cpu);
 		page = alloc_pages(GFP_KERNEL, 4);
+			assert_int_equal(cpu_to_node((int)cpu), nid);
 		assert_int_equal(page_to_nid(page), cpu);
 		__free_pages(page, 4);
+			assert_int_equal(numa_mem_id(), nid);
 		page = alloc_page(GFP_KERNEL);
 		assert_int_equal(page_to_nid(page), cpu);
 		__free_page(page);
 	}
 }
+		assert_int_equal(cpu_to_node(OS_NUMA_MAX_CPUS), 0);
+		assert_int_equal(cpu_to_node(-1), 0);
 
+		assert_int_equal(cpu_to_node((int)cases[i].cpus - 1), 0);
 /* Machines */
 
 static int machine_reset(void **state)

@@ -336,6 +336,9 @@ int arena_start(size_t limit)
 
 	kmm_assert(!kmm_arena.base);
 	ret = bring_up(limit ? limit : option_mem);
+	if (!ret && option_mem_max && option_mem_max < kmm_arena.nr_limit << PAGE_SHIFT)
+		kmm_report(KMM_REPORT_WARN, "kmm: mem_max=%zuK is less than the limit of %zuK and has no effect\n",
+			   option_mem_max >> 10, (size_t)kmm_arena.nr_limit << (PAGE_SHIFT - 10));
 	arena_options_reset(); /* they were meant for this start */
 	wanted_boot_pfn = 0;
 	if (!ret)

@@ -199,6 +199,8 @@ bool read_mems_allowed_retry(unsigned int cookie);
 bool node_allowed(unsigned int nid);
 
 /* watermark.c */
+/* The most that min_free_kbytes= can keep. */
+unsigned long most_min_free_pages(void);
 void setup_watermarks(void); /* of all zones, and what zones keep from requests for higher ones */
 bool zone_watermark_ok(const struct zone *zone, unsigned int order, unsigned long mark, enum zone_type highest_zoneidx,
 		       unsigned int alloc_flags);
@@ -267,6 +269,9 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const no
 /* buddy_fork.c */
 void buddy_fork_register(void);
 extern bool buddy_forked; /* this is a child of a fork: pages in other threads' hands are lost */
+
+/* options_report.c: says which options were changed. After the zones are set up. */
+void report_changed_options(void);
 
 /* start.c */
 bool buddy_is_started(void);

@@ -48,6 +48,17 @@ static int set_numa(const char *value, const struct kmm_param *param)
 	return 0;
 }
 
+/* As in the kernel not less than 8: a CPU that keeps more starves the others. 0: tuned by use. */
+static int set_high_fraction(const char *value, const struct kmm_param *param)
+{
+	const struct kmm_param at_least_8 = { .target = param->target, .min = 8, .max = UINT_MAX };
+
+	if (!value || strcmp(value, "0") != 0)
+		return kmm_param_set_uint(value, &at_least_8);
+	*(unsigned int *)param->target = 0;
+	return 0;
+}
+
 const struct kmm_param buddy_params[] = {
 	{ .name = "numa", .set = set_numa },
 	{ .name = "dma", .set = kmm_param_set_size, .target = &buddy_options.dma },
@@ -69,10 +80,8 @@ const struct kmm_param buddy_params[] = {
 	  .min = 0,
 	  .max = 0 },
 	{ .name = "percpu_pagelist_high_fraction",
-	  .set = kmm_param_set_uint,
-	  .target = &buddy_options.pcp_high_fraction,
-	  .min = 0,
-	  .max = 0 },
+	  .set = set_high_fraction,
+	  .target = &buddy_options.pcp_high_fraction },
 	{ .name = "zone_reclaim_mode",
 	  .set = kmm_param_set_uint,
 	  .target = &buddy_options.zone_reclaim_mode,
@@ -180,6 +189,7 @@ int buddy_start(void)
 		zone_start(zone, reserved_end);
 	cma_start(reserved_end);
 	setup_watermarks();
+	report_changed_options();
 	buddy_fair_zones = has_fair_zones();
 	zonelist_start();
 	page_report_reset();

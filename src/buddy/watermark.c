@@ -39,6 +39,12 @@ static unsigned long total_managed(enum zone_type highest)
 	return total;
 }
 
+/* What is kept for some is nothing that others could ever have: beyond this there would be too little left for them. */
+unsigned long most_min_free_pages(void)
+{
+	return total_managed(ZONE_MOVABLE) / 4;
+}
+
 /* Larger worlds need more in reserve, but not in proportion. What only movable pages may use does not count. */
 static unsigned long min_free_pages(void)
 {
@@ -49,8 +55,9 @@ static unsigned long min_free_pages(void)
 		kbytes = 4 * int_sqrt(managed << (PAGE_SHIFT - 10));
 		kbytes = min_of(max_of(kbytes, (unsigned long)MIN_FREE_KBYTES_LEAST),
 				(unsigned long)MIN_FREE_KBYTES_MOST);
+		return kbytes >> (PAGE_SHIFT - 10);
 	}
-	return kbytes >> (PAGE_SHIFT - 10);
+	return min_of(kbytes >> (PAGE_SHIFT - 10), most_min_free_pages());
 }
 
 /* @part of @whole, applied to @pages, without overflow on 32-bit. */

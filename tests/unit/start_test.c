@@ -41,12 +41,19 @@ static void unknown_option_is_refused_by_name(void **state)
 
 static void malformed_option_is_refused_by_name(void **state)
 {
-	static const char *const lines[] = {
-		"slub_max_order=", "slub_max_order=x", "slub_max_order=11", "nr_cpus=0", "mem=12Q", "nr_cpus=-1", "mem"
-	};
+	static const char *const lines[] = { "slub_max_order=",
+					     "slub_max_order=x",
+					     "slub_max_order=11",
+					     "nr_cpus=0",
+					     "mem=12Q",
+					     "nr_cpus=-1",
+					     "mem",
+					     "percpu_pagelist_high_fraction=1",
+					     "percpu_pagelist_high_fraction=7",
+					     "percpu_pagelist_high_fraction" };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(lines); i++) {
-		char name[32];
+		char name[40];
 
 		no_world(state);
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(lines[i], "="), lines[i]);
@@ -135,6 +142,49 @@ static void guard_pages_make_slabs_small(void **state)
 	kmm_boot_reset_for_test();
 	assert_int_equal(world_start(NULL, WORLD_LIMIT, 1), 0);
 	assert_int_equal(slub_max_order, 3);
+}
+
+/* Started all the same, and told what is used. */
+static void options_that_do_not_fit_are_named(void **state)
+{
+	static const struct {
+		const char *options, *words;
+	} cases[] = {
+		{ "mem_max=32M", "mem_max=32768K is less than the limit of 65536K" },
+		{ "mem_max=65535K", "mem_max=65535K is less" },
+		{ "mem_max=64M", NULL },
+		{ "mem_max=128M", NULL },
+		{ "numa=off dma=40M", "dma=40960K is more than half of node 0, the zone has 32768 KiB" },
+		{ "numa=off dma=32M", NULL },
+		{ "numa=fake=4 dma=16M", "dma=16384K is more than half of node 0, the zone has 8192 KiB" },
+		{ "numa=fake=2 movablecore=64M",
+		  "movablecore=65536K leaves some node no other memory, the zones have 57344 KiB" },
+		{ "numa=fake=2 movablecore=56M", NULL },
+		{ "numa=fake=2 movablecore=9M", NULL }, /* two pageblocks in each */
+		{ "min_free_kbytes=20000", "min_free_kbytes=20000 is more than a quarter of the memory, " },
+		{ "min_free_kbytes=10000", NULL },
+		{ "min_free_kbytes=0", NULL },
+		{ "percpu_pagelist_high_fraction=8", NULL },
+		{ "percpu_pagelist_high_fraction=0", NULL },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		void *object;
+
+		no_world(state);
+		assert_int_equal(world_start(cases[i].options, WORLD_LIMIT, 1), 0);
+		if (cases[i].words)
+			world_expect_report(cases[i].words);
+		else
+			world_expect_silence();
+		object = kmalloc(100, GFP_KERNEL);
+		assert_non_null(object);
+		kfree(object);
+	}
+	no_world(state);
+	assert_int_equal(world_start("numa=fake=8", 16UL << 20, 1), 0);
+	world_expect_report("numa=fake=8 is more than there are pageblocks of 4096 KiB, 4 nodes are used");
+	assert_int_equal(num_online_nodes(), 4);
 }
 
 static void without_background_no_thread_is_made(void **state)
@@ -268,6 +318,7 @@ int main(void)
 		START(the_programs_words_win_over_the_environment),
 		START(contradictory_options_are_named_and_the_last_counts),
 		START(guard_pages_make_slabs_small),
+		START(options_that_do_not_fit_are_named),
 		START(without_background_no_thread_is_made),
 		START(second_start_is_busy),
 		START(limit_larger_than_the_address_space_is_refused),

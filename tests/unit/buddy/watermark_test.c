@@ -82,13 +82,9 @@ static void a_reserve_that_was_asked_for_is_taken_as_it_is(void **state)
 		unsigned int kib;
 		unsigned long min, low, high;
 	} cases[] = {
-		{ 0, 0, 0, 0 }, /* the last page can be had */
-		{ 3, 0, 0, 0 },
-		{ 4, 1, 5, 9 }, /* a thousandth of 4096 pages is 4 */
-		{ 40, 10, 14, 18 },
-		{ 100, 25, 31, 37 },
-		{ 8192, 2048, 2560, 3072 },
-		{ UINT_MAX / 2, UINT_MAX / 8, UINT_MAX / 8 + UINT_MAX / 32, UINT_MAX / 8 + 2 * (UINT_MAX / 32) },
+		{ 0, 0, 0, 0 },                     /* the last page can be had */
+		{ 3, 0, 0, 0 },     { 4, 1, 5, 9 }, /* a thousandth of 4096 pages is 4 */
+		{ 40, 10, 14, 18 }, { 100, 25, 31, 37 }, { 4096, 1024, 1280, 1536 },
 	};
 
 	(void)state;
@@ -98,6 +94,33 @@ static void a_reserve_that_was_asked_for_is_taken_as_it_is(void **state)
 		world_open(4);
 		assert_marks(NORMAL_OF(0), cases[i].min, cases[i].low, cases[i].high);
 		world_close();
+	}
+}
+
+/* The more so where nobody could have anything. */
+static void a_reserve_is_at_most_a_quarter_of_the_memory(void **state)
+{
+	static const unsigned int cases[] = { 4097 + 3, 16384, 1000000, UINT_MAX / 2 };
+	struct taken *taken = taken_by_test(0);
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		char words[80];
+
+		world_options();
+		buddy_options.min_free_kbytes = cases[i];
+		world_open(4);
+		assert_marks(NORMAL_OF(0), 1024, 1280, 1536);
+		snprintf(words, sizeof(words),
+			 "min_free_kbytes=%u is more than a quarter of the memory, 4096 KiB are kept", cases[i]);
+		assert_reported(words);
+		assert_int_equal(capture.nr, 1);
+		taken->nr = 0;
+		take_all(taken, KERNEL_QUIET, 0);
+		assert_int_equal(taken->nr, 4096 - 1024);
+		give_back_all(taken);
+		world_close();
+		capture_clear();
 	}
 }
 
@@ -728,6 +751,7 @@ int main(void)
 		TEST(a_machine_of_2051200_kib_has_the_marks_that_were_recorded_there),
 		TEST(the_reserve_grows_with_the_root_of_the_memory),
 		TEST(a_reserve_that_was_asked_for_is_taken_as_it_is),
+		TEST(a_reserve_is_at_most_a_quarter_of_the_memory),
 		TEST(the_scale_factor_says_how_far_the_marks_are_apart),
 		TEST(zones_share_the_reserve_by_their_size),
 		TEST(movable_zones_do_not_make_the_reserve_larger),

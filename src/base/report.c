@@ -61,6 +61,13 @@ static void write_stderr(const char *text, size_t len)
 	}
 }
 
+static __thread bool quiet_thread;
+
+void kmm_report_quiet(bool quiet)
+{
+	quiet_thread = quiet;
+}
+
 void kmm_report(enum kmm_report_level level, const char *fmt, ...)
 {
 	int saved_errno = errno, cancel_state;
@@ -70,6 +77,8 @@ void kmm_report(enum kmm_report_level level, const char *fmt, ...)
 	void (*handler)(void);
 	va_list args;
 
+	if (quiet_thread && level < KMM_REPORT_BUG)
+		return;
 	/* write() is a place where a thread can be cancelled; not with the lock held. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	if (nested) {

@@ -21,6 +21,9 @@
  * handler is set that returns. */
 void kmm_report(enum kmm_report_level level, const char *fmt, ...) KMM_PRINTF(2, 3);
 
+/* This thread's reports below KMM_REPORT_BUG are dropped while @quiet: they were all made before. */
+void kmm_report_quiet(bool quiet);
+
 /* Sends reports to @fn from now on; NULL means stderr. */
 void kmm_report_callback_set(kmm_report_fn fn, void *arg);
 

@@ -15,23 +15,38 @@
 
 #define BULK_PART 64u
 
-/* A zone of the preferred node that can spare @nr pages; NULL: only the slow way knows. */
-static struct zone *find_zone(const struct alloc_context *ac, gfp_t gfp, unsigned int alloc_flags, unsigned long nr)
+/* *@skipped: a zone was passed over because its share is used up. */
+static struct zone *look_for_zone(const struct alloc_context *ac, bool fair, unsigned int alloc_flags, unsigned long nr,
+				  bool *skipped)
 {
-	const bool fair = buddy_fair_zones && !(gfp & __GFP_THISNODE);
-
 	for_each_zone_in(ref, ac) {
 		struct zone *zone = ref->zone;
 
 		if (zone->zone_pgdat != ac->preferred_zone->zone_pgdat)
 			break;
-		if (!node_allowed((unsigned int)zone->zone_pgdat->node_id) ||
-		    (fair && zone_flag_test(zone, ZONE_FAIR_DEPLETED)))
+		if (!node_allowed((unsigned int)zone->zone_pgdat->node_id))
 			continue;
+		if (fair && zone_flag_test(zone, ZONE_FAIR_DEPLETED)) {
+			*skipped = true;
+			continue;
+		}
 		if (zone_watermark_ok(zone, 0, wmark_pages(zone, WMARK_LOW) + nr, ac->highest_zoneidx, alloc_flags))
 			return zone;
 	}
 	return NULL;
+}
+
+/* A zone of the preferred node that can spare @nr pages; NULL: only the slow way knows. */
+static struct zone *find_zone(const struct alloc_context *ac, gfp_t gfp, unsigned int alloc_flags, unsigned long nr)
+{
+	bool skipped = false;
+	struct zone *zone = look_for_zone(ac, buddy_fair_zones && !(gfp & __GFP_THISNODE), alloc_flags, nr, &skipped);
+
+	if (!zone && skipped) {
+		reset_alloc_batches(ac->preferred_zone);
+		zone = look_for_zone(ac, false, alloc_flags, nr, &skipped);
+	}
+	return zone;
 }
 
 /* Up to @nr pages, at most BULK_PART, ready for use. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/world.h"
@@ -196,6 +197,39 @@ static void without_background_no_thread_is_made(void **state)
 	assert_false(kmm_work_schedule(&work, 0)); /* it would call NULL */
 }
 
+/* Every allocation of a program whose library cannot start is an attempt to start it. */
+static void a_start_that_fails_is_told_once(void **state)
+{
+	char text[4096] = "";
+	int ends[2], status;
+	size_t used = 0;
+	ssize_t got;
+	pid_t pid;
+
+	(void)state;
+	if (sizeof(long) < 8)
+		skip(); /* no limit is larger than the address space there */
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		setenv("KMM_OPTIONS", "mem=100T", 1);
+		dup2(ends[1], 2);
+		for (unsigned int i = 0; i < 100; i++)
+			if (kmalloc(8, GFP_KERNEL))
+				_exit(2);
+		_exit(0);
+	}
+	close(ends[1]);
+	while ((got = read(ends[0], text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)got;
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(text, "libkmm: cannot start"));
+	assert_non_null(strstr(text, "kmm: arena:"));
+	assert_null(strstr(strstr(text, "kmm: arena:") + 1, "kmm: arena:"));
+}
+
 static void second_start_is_busy(void **state)
 {
 	(void)state;
@@ -320,6 +354,7 @@ int main(void)
 		START(guard_pages_make_slabs_small),
 		START(options_that_do_not_fit_are_named),
 		START(without_background_no_thread_is_made),
+		START(a_start_that_fails_is_told_once),
 		START(second_start_is_busy),
 		START(limit_larger_than_the_address_space_is_refused),
 		START(too_many_cpus_are_refused),

@@ -212,6 +212,32 @@ static void without_lists_there_is_one_page_a_call(void **state)
 	assert_silent();
 }
 
+/* Each bulk is whole, also when the zone it would come from has used up its share of a fair round. */
+static void shares_that_are_used_up_do_not_cut_a_bulk_short(void **state)
+{
+	unsigned long nr = 0;
+
+	(void)state;
+	assert_true(buddy_fair_zones);
+	for (unsigned int i = 0; i < 30; i++, nr += 64)
+		assert_int_equal(alloc_pages_bulk_array(GFP_KERNEL, 64, pages + nr), 64);
+	release_pages(pages, (int)nr);
+}
+
+static int setup_bulk_zones(void **state)
+{
+	(void)state;
+	memset(pages, 0, sizeof(pages));
+	capture_start();
+	buddy_options_reset();
+	buddy_options.movable = 4 * PAGEBLOCK_SIZE;
+	assert_int_equal(arena_start(2 * SECTION_SIZE), 0);
+	assert_int_equal(buddy_reserve(), 0);
+	assert_int_equal(buddy_start(), 0);
+	buddy_start_late();
+	return 0;
+}
+
 static void an_injected_failure_ends_the_bulk(void **state)
 {
 	(void)state;
@@ -406,6 +432,8 @@ int main(void)
 		ONE_BLOCK(the_last_pages_can_be_had_one_by_one),
 		cmocka_unit_test_setup_teardown(without_lists_there_is_one_page_a_call, setup_bulk_no_lists,
 						teardown_pages),
+		cmocka_unit_test_setup_teardown(shares_that_are_used_up_do_not_cut_a_bulk_short, setup_bulk_zones,
+						teardown_pcp),
 		TEST(an_injected_failure_ends_the_bulk),
 		TEST(bad_pages_are_left_out),
 		TEST(entries_that_get_no_page_stay_empty),

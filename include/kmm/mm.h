@@ -39,17 +39,23 @@ struct page;
 
 /**
  * alloc_pages - allocate 2^@order physically contiguous pages.
- * @gfp:   GFP_*. __GFP_MOVABLE and __GFP_RECLAIMABLE choose the kind of pageblock, __GFP_ZERO asks for zeros, __GFP_COMP
- *         for one compound page, __GFP_NOWARN for silence. Requests with __GFP_NOFAIL wait until there are pages; the
- *         others fail, because nothing frees memory yet. GFP_ATOMIC and __GFP_HIGH may use reserves that others may not.
+ * @gfp:   GFP_*; what each bit means is said in <kmm/gfp.h>. Of those that say how a request may end:
+ *         GFP_KERNEL          may wait for pages on their way and for what frees memory, then fails;
+ *         GFP_NOWAIT          fails rather than wait; GFP_ATOMIC, too, but may use reserves that others may not;
+ *         __GFP_NORETRY       fails after one try of everything; __GFP_RETRY_MAYFAIL tries longer for large orders;
+ *         __GFP_NOFAIL        never fails: waits until there are pages, and reports every ten seconds that it does.
+ *                             Only with __GFP_DIRECT_RECLAIM (GFP_KERNEL has it): without, it is reported once and
+ *                             may fail;
+ *         __GFP_THISNODE      fails when the one node has none.
  * @order: 0 to MAX_ORDER - 1; the number of pages is 2^@order.
  *
  * The pages are aligned to their own size. The caller owns them until __free_pages() with the same order. The first
- * call starts the library.
+ * call starts the library. __GFP_ATOMIC and __GFP_DIRECT_RECLAIM contradict each other: reported once, and not atomic.
  *
  * Context: any thread, not a signal handler; not from a constructor or report callback.
  * Return:  the first page; NULL when memory ran out (reported unless __GFP_NOWARN, at most once in ten seconds), when
- *          @order is too large (reported once), or after kmm_exit(); errno is left alone.
+ *          @order is too large (reported once, unless __GFP_NOWARN; __GFP_NOFAIL does not help), or after kmm_exit();
+ *          errno is left alone.
  * Source:  alloc_pages(), mm/mempolicy.c and __alloc_pages(), mm/page_alloc.c, Linux 6.1.
  */
 KMM_API KMM_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned int order);

@@ -35,24 +35,27 @@ void kmm_report_fork_prepare(void);
 void kmm_report_fork_parent(void);
 void kmm_report_fork_child(void);
 
-/* The kernel's WARN(): reports "WARNING: <function>: <text>" when @cond holds; the value is @cond. */
-#define KMM_WARN(cond, fmt, ...)                                                                        \
-	({                                                                                              \
-		int warn_cond_ = !!(cond);                                                              \
-		if (unlikely(warn_cond_))                                                               \
-			kmm_report(KMM_REPORT_WARN, "WARNING: %s: " fmt "\n", __func__, ##__VA_ARGS__); \
-		unlikely(warn_cond_);                                                                   \
+/* The kernel's WARN(): reports "WARNING: <function>: <text>" when @cond holds; the value is @cond. The _AS ones are for an
+ * inner function, and name the public one that was called. */
+#define KMM_WARN_AS(name, cond, fmt, ...)                                                           \
+	({                                                                                          \
+		int warn_cond_ = !!(cond);                                                          \
+		if (unlikely(warn_cond_))                                                           \
+			kmm_report(KMM_REPORT_WARN, "WARNING: %s: " fmt "\n", name, ##__VA_ARGS__); \
+		unlikely(warn_cond_);                                                               \
 	})
+#define KMM_WARN(cond, fmt, ...) KMM_WARN_AS(__func__, cond, fmt, ##__VA_ARGS__)
 
 /* Reports the first time only. */
-#define KMM_WARN_ONCE(cond, fmt, ...)                                                                   \
-	({                                                                                              \
-		static bool warned_once_;                                                               \
-		int warn_once_cond_ = !!(cond);                                                         \
-		if (unlikely(warn_once_cond_) && atomic_first_time(&warned_once_))                      \
-			kmm_report(KMM_REPORT_WARN, "WARNING: %s: " fmt "\n", __func__, ##__VA_ARGS__); \
-		unlikely(warn_once_cond_);                                                              \
+#define KMM_WARN_ONCE_AS(name, cond, fmt, ...)                                                      \
+	({                                                                                          \
+		static bool warned_once_;                                                           \
+		int warn_once_cond_ = !!(cond);                                                     \
+		if (unlikely(warn_once_cond_) && atomic_first_time(&warned_once_))                  \
+			kmm_report(KMM_REPORT_WARN, "WARNING: %s: " fmt "\n", name, ##__VA_ARGS__); \
+		unlikely(warn_once_cond_);                                                          \
 	})
+#define KMM_WARN_ONCE(cond, fmt, ...) KMM_WARN_ONCE_AS(__func__, cond, fmt, ##__VA_ARGS__)
 
 /* What we believe. Level 1 and up: checked, and a failure is a BUG. Level 0: not evaluated. */
 #define kmm_assert(cond)                                                                                          \

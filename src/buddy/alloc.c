@@ -215,7 +215,7 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const no
 		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
 	if (unlikely(order >= MAX_ORDER)) {
 		if (!(gfp & __GFP_NOWARN))
-			KMM_WARN_ONCE(true, "order:%u is too large, mode:%#x", order, gfp);
+			KMM_WARN_ONCE_AS("__alloc_pages", true, "order:%u is too large, mode:%#x", order, gfp);
 		return NULL;
 	}
 	if (unlikely(READ_ONCE(injected.left)) && !(gfp & __GFP_NOFAIL) && injection_strikes())
@@ -226,7 +226,7 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const no
 	if (nid == NUMA_NO_NODE)
 		nid = many_nodes() ? (int)node_of_cpu(raw_cpu_id()) : 0;
 	if (unlikely((unsigned int)nid >= nr_online_nodes)) {
-		KMM_WARN(!(gfp & __GFP_NOWARN), "there is no node %d", nid);
+		KMM_WARN_AS("__alloc_pages", !(gfp & __GFP_NOWARN), "there is no node %d", nid);
 		return NULL;
 	}
 	gfp = current_gfp_context(gfp);

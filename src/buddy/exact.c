@@ -14,7 +14,7 @@ static gfp_t exact_gfp(gfp_t gfp)
 {
 	const gfp_t wrong = __GFP_COMP | __GFP_HIGHMEM;
 
-	KMM_WARN_ONCE(gfp & wrong, "alloc_pages_exact: mode:%#x", gfp);
+	KMM_WARN_ONCE_AS("alloc_pages_exact", gfp & wrong, "mode:%#x", gfp);
 	return gfp & ~wrong;
 }
 

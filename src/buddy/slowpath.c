@@ -355,11 +355,11 @@ struct page *alloc_pages_slowpath(gfp_t gfp, unsigned int order, unsigned int ni
 	bool again;
 
 	if ((gfp & (__GFP_ATOMIC | __GFP_DIRECT_RECLAIM)) == (__GFP_ATOMIC | __GFP_DIRECT_RECLAIM)) {
-		KMM_WARN_ONCE(true, "a request that may wait is not atomic, mode:%#x", gfp);
+		KMM_WARN_ONCE_AS("__alloc_pages", true, "a request that may wait is not atomic, mode:%#x", gfp);
 		rq.gfp &= ~__GFP_ATOMIC;
 	}
 	if ((gfp & __GFP_NOFAIL) && !(gfp & __GFP_DIRECT_RECLAIM)) {
-		KMM_WARN_ONCE(true, "a request that may not wait can fail, mode:%#x", gfp);
+		KMM_WARN_ONCE_AS("__alloc_pages", true, "a request that may not wait can fail, mode:%#x", gfp);
 		rq.gfp = gfp &= ~__GFP_NOFAIL;
 	}
 	do {

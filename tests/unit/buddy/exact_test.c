@@ -81,7 +81,7 @@ static void a_compound_page_is_never_cut_into_pieces(void **state)
 	(void)state;
 	assert_non_null(addr);
 	assert_int_equal(capture.nr, 1);
-	assert_reported("WARNING: exact_gfp: alloc_pages_exact: mode:0x40cc0");
+	assert_reported("WARNING: alloc_pages_exact: mode:0x40cc0");
 	assert_int_equal(compound_order(virt_to_page(addr)), 0);
 	free_pages_exact(addr, 3 * PAGE_SIZE);
 	addr = alloc_pages_exact(3 * PAGE_SIZE, GFP_KERNEL | __GFP_COMP);

@@ -487,13 +487,13 @@ static void contradictions_are_reported_once(void **state)
 	assert_null(alloc_page(GFP_NOWAIT | __GFP_NOFAIL | NOWARN));
 	assert_string_equal(fake_reclaim.log, "k");
 	assert_int_equal(capture.nr, 1);
-	assert_reported("WARNING: alloc_pages_slowpath: a request that may not wait can fail");
+	assert_reported("WARNING: __alloc_pages: a request that may not wait can fail");
 	assert_null(alloc_page(GFP_NOWAIT | __GFP_NOFAIL | NOWARN));
 	assert_int_equal(capture.nr, 1);
 	capture_clear();
 	expect_failure(GFP_ATOMIC | __GFP_DIRECT_RECLAIM, 0, "kro");
 	assert_int_equal(capture.nr, 1);
-	assert_reported("WARNING: alloc_pages_slowpath: a request that may wait is not atomic");
+	assert_reported("WARNING: __alloc_pages: a request that may wait is not atomic");
 	expect_failure(GFP_ATOMIC | __GFP_DIRECT_RECLAIM, 0, "kro");
 	assert_int_equal(capture.nr, 1);
 }

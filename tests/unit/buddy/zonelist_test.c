@@ -467,14 +467,14 @@ static void no_node_in_particular_is_the_callers(void **state)
 static void a_node_that_does_not_exist_is_reported(void **state)
 {
 	static const int nids[] = { 4, 16, INT32_MAX, -2, INT32_MIN };
-	char words[32];
+	char words[64];
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(nids); i++) {
 		assert_null(alloc_pages_node(nids[i], GFP_KERNEL | __GFP_NOWARN, 0));
 		assert_silent();
 		assert_null(alloc_pages_node(nids[i], GFP_KERNEL, 0));
-		snprintf(words, sizeof(words), "there is no node %d\n", nids[i]);
+		snprintf(words, sizeof(words), "WARNING: __alloc_pages: there is no node %d\n", nids[i]);
 		assert_reported(words);
 		capture_clear();
 		assert_null(__alloc_pages(GFP_KERNEL, 0, nids[i], NULL));

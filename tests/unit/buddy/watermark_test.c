@@ -82,9 +82,12 @@ static void a_reserve_that_was_asked_for_is_taken_as_it_is(void **state)
 		unsigned int kib;
 		unsigned long min, low, high;
 	} cases[] = {
-		{ 0, 0, 0, 0 },                     /* the last page can be had */
-		{ 3, 0, 0, 0 },     { 4, 1, 5, 9 }, /* a thousandth of 4096 pages is 4 */
-		{ 40, 10, 14, 18 }, { 100, 25, 31, 37 }, { 4096, 1024, 1280, 1536 },
+		{ 0, 0, 0, 0 },             /* the last page can be had */
+		{ 3, 0, 0, 0 },             /* less than a page */
+		{ 4, 1, 5, 9 },             /* a thousandth of 4096 pages is 4 */
+		{ 40, 10, 14, 18 },         /* more than a quarter of the mark */
+		{ 100, 25, 31, 37 },        /* less */
+		{ 4096, 1024, 1280, 1536 }, /* a quarter of all, which is the most */
 	};
 
 	(void)state;

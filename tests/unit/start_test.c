@@ -254,6 +254,23 @@ static void too_many_cpus_are_refused(void **state)
 	works_afterwards();
 }
 
+/* Each CPU has a slice of per-CPU memory and lists of pages, 38 KiB together. */
+static void many_cpus_need_memory_and_the_start_says_so(void **state)
+{
+	(void)state;
+#if __SIZEOF_POINTER__ == 8
+	assert_int_equal(world_start("nr_cpus=256 mem=8M", 0, 0), -ENOMEM);
+	world_expect_report("no memory for the first chunk, 32768 bytes for each of 256 CPUs");
+	assert_int_equal(world_start("nr_cpus=256 mem=12M", 0, 0), 0);
+#else
+	assert_int_equal(world_start("nr_cpus=32 mem=4M", 0, 0), 0);
+#endif
+	world_expect_silence();
+	assert_true(nr_free_pages() > 400);
+	kmm_boot_reset_for_test();
+	works_afterwards();
+}
+
 static void config_of_another_size_is_refused(void **state)
 {
 	struct kmm_config config = { .size = 3 };
@@ -358,6 +375,7 @@ int main(void)
 		START(second_start_is_busy),
 		START(limit_larger_than_the_address_space_is_refused),
 		START(too_many_cpus_are_refused),
+		START(many_cpus_need_memory_and_the_start_says_so),
 		START(config_of_another_size_is_refused),
 		START(idle_library_costs_less_than_two_mebibytes_whatever_the_limit),
 		START(memory_that_was_used_and_freed_is_gone_after_a_while),

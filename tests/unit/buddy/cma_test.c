@@ -17,10 +17,13 @@
 
 static bool with_lists; /* per-CPU lists */
 
+static bool ungrouped; /* page_mobility=off */
+
 static void start(size_t limit, size_t cma)
 {
 	capture_start();
 	buddy_options_reset();
+	buddy_options.mobility = !ungrouped;
 	buddy_options.min_free_kbytes = 0;
 	buddy_options.cma = cma;
 	assert_int_equal(arena_start(limit), 0);
@@ -40,12 +43,28 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup_ungrouped(void **state)
+{
+	ungrouped = true;
+	setup(state);
+	ungrouped = false;
+	return 0;
+}
+
 static int setup_lists(void **state)
 {
 	(void)state;
 	with_lists = true;
 	cpu_id_set_count(2);
 	start(NR_PAGES << PAGE_SHIFT, PAGEBLOCK_SIZE);
+	return 0;
+}
+
+static int setup_ungrouped_lists(void **state)
+{
+	ungrouped = true;
+	setup_lists(state);
+	ungrouped = false;
 	return 0;
 }
 
@@ -127,6 +146,15 @@ static void only_movable_requests_that_are_not_pinned_get_it(void **state)
 	assert_int_equal(nr_free_cma(), CMA_PAGES);
 	assert_int_equal(pageblock_type(arena_pfn_to_page(CMA_START)), MIGRATE_CMA);
 	assert_silent();
+}
+
+/* page_mobility=off: all pages count as movable then, but not all requests said that they are. */
+static void without_grouping_it_is_for_movable_requests_all_the_same(void **state)
+{
+	assert_int_equal(gfp_migratetype(GFP_KERNEL), MIGRATE_MOVABLE);
+	only_movable_requests_that_are_not_pinned_get_it(state);
+	assert_int_equal(alloc_contig_range(CMA_START, NR_PAGES, MIGRATE_CMA, GFP_KERNEL), 0);
+	free_contig_range(CMA_START, CMA_PAGES);
 }
 
 static void watermarks_do_not_count_it_for_others(void **state)
@@ -278,6 +306,26 @@ static void an_area_that_the_system_refuses_is_not_made(void **state)
 	teardown_pages(state);
 }
 
+/* The same, where its pages are on a CPU's list beside others. */
+static void without_grouping_no_other_request_gets_a_page_of_it_from_a_list(void **state)
+{
+	static struct page *pages[NR_PAGES + 1];
+	unsigned long nr = 0, nr_cma = 0;
+
+	(void)state;
+	while ((pages[nr] = alloc_page(MOVABLE | QUIET)))
+		nr_cma += in_cma(pages[nr++]);
+	assert_int_equal(nr_cma, CMA_PAGES);
+	while (nr)
+		__free_page(pages[--nr]);
+	while ((pages[nr] = alloc_page(GFP_KERNEL | QUIET)))
+		assert_false(in_cma(pages[nr++]));
+	assert_true(nr > NR_PAGES - CMA_PAGES - pageblock_nr_pages / 4);
+	while (nr)
+		__free_page(pages[--nr]);
+	assert_silent();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown_pages)
@@ -285,6 +333,10 @@ int main(void)
 		TEST(the_area_is_at_the_end_and_counted),
 		TEST(only_movable_requests_that_are_not_pinned_get_it),
 		TEST(watermarks_do_not_count_it_for_others),
+		cmocka_unit_test_setup_teardown(without_grouping_it_is_for_movable_requests_all_the_same,
+						setup_ungrouped, teardown_pages),
+		cmocka_unit_test_setup_teardown(without_grouping_no_other_request_gets_a_page_of_it_from_a_list,
+						setup_ungrouped_lists, teardown_lists),
 		cmocka_unit_test_setup_teardown(a_pinned_request_gets_no_page_of_it_from_a_list, setup_lists,
 						teardown_lists),
 		TEST(a_range_of_it_is_taken_and_comes_back),

@@ -26,8 +26,11 @@ KMM_API size_t kmm_memory_block_size(void);
  * @nid:   the node that the memory becomes part of; NUMA_NO_NODE: node 0.
  * @size:  bytes, a multiple of kmm_memory_block_size().
  *
- * What was taken away from the node comes back first, then the room that mem_max= reserved. As the rest of the limit, the
- * pages cost nothing until they are needed. totalram_pages(), nr_free_pages() and the watermarks follow.
+ * What was taken away from the node comes back first, to the zone that it was in, then the room that mem_max= reserved, to
+ * the node's last zone: with the option movablecore= that is zone Movable, where only movable pages come from, so that
+ * GFP_KERNEL requests gain nothing. The room is split over the nodes in equal parts, and each node adds from its own only.
+ * As the rest of the limit, the pages cost nothing until they are needed. totalram_pages(), nr_free_pages() and the
+ * watermarks follow.
  *
  * Context: any thread, not a signal handler; hold no libkmm lock; may sleep. The first call starts the library.
  * Return:  0; -EINVAL (reported) for a node that does not exist or a size that is none; -ENOMEM (reported) when there is no room

@@ -21,7 +21,10 @@ KMM_BEGIN_DECLS
  * Source:  memalloc_noreclaim_save(), include/linux/sched/mm.h, Linux 6.1.
  */
 KMM_API unsigned int memalloc_noreclaim_save(void);
-/** memalloc_noreclaim_restore - ends the scope. @flags: what its save returned. Context: as the save. */
+/**
+ * memalloc_noreclaim_restore - ends the scope. @flags: what its save returned. Context: as the save.
+ * Source:  memalloc_noreclaim_restore(), include/linux/sched/mm.h, Linux 6.1.
+ */
 KMM_API void memalloc_noreclaim_restore(unsigned int flags);
 
 /**
@@ -31,7 +34,10 @@ KMM_API void memalloc_noreclaim_restore(unsigned int flags);
  * Source:  memalloc_nofs_save(), include/linux/sched/mm.h, Linux 6.1.
  */
 KMM_API unsigned int memalloc_nofs_save(void);
-/** memalloc_nofs_restore - ends the scope. @flags: what its save returned. Context: as the save. */
+/**
+ * memalloc_nofs_restore - ends the scope. @flags: what its save returned. Context: as the save.
+ * Source:  memalloc_nofs_restore(), include/linux/sched/mm.h, Linux 6.1.
+ */
 KMM_API void memalloc_nofs_restore(unsigned int flags);
 
 /**
@@ -41,7 +47,10 @@ KMM_API void memalloc_nofs_restore(unsigned int flags);
  * Source:  memalloc_noio_save(), include/linux/sched/mm.h, Linux 6.1.
  */
 KMM_API unsigned int memalloc_noio_save(void);
-/** memalloc_noio_restore - ends the scope. @flags: what its save returned. Context: as the save. */
+/**
+ * memalloc_noio_restore - ends the scope. @flags: what its save returned. Context: as the save.
+ * Source:  memalloc_noio_restore(), include/linux/sched/mm.h, Linux 6.1.
+ */
 KMM_API void memalloc_noio_restore(unsigned int flags);
 
 /**
@@ -51,7 +60,10 @@ KMM_API void memalloc_noio_restore(unsigned int flags);
  * Source:  memalloc_pin_save(), include/linux/sched/mm.h, Linux 6.1.
  */
 KMM_API unsigned int memalloc_pin_save(void);
-/** memalloc_pin_restore - ends the scope. @flags: what its save returned. Context: as the save. */
+/**
+ * memalloc_pin_restore - ends the scope. @flags: what its save returned. Context: as the save.
+ * Source:  memalloc_pin_restore(), include/linux/sched/mm.h, Linux 6.1.
+ */
 KMM_API void memalloc_pin_restore(unsigned int flags);
 
 KMM_END_DECLS

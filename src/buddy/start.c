@@ -51,11 +51,12 @@ static int set_numa(const char *value, const struct kmm_param *param)
 /* As in the kernel not less than 8: a CPU that keeps more starves the others. 0: tuned by use. */
 static int set_high_fraction(const char *value, const struct kmm_param *param)
 {
-	const struct kmm_param at_least_8 = { .target = param->target, .min = 8, .max = UINT_MAX };
+	unsigned int fraction;
+	const struct kmm_param any = { .target = &fraction };
 
-	if (!value || strcmp(value, "0") != 0)
-		return kmm_param_set_uint(value, &at_least_8);
-	*(unsigned int *)param->target = 0;
+	if (kmm_param_set_uint(value, &any) || (fraction && fraction < 8))
+		return -EINVAL;
+	*(unsigned int *)param->target = fraction;
 	return 0;
 }
 

@@ -167,6 +167,7 @@ static void options_that_do_not_fit_are_named(void **state)
 		{ "min_free_kbytes=0", NULL },
 		{ "percpu_pagelist_high_fraction=8", NULL },
 		{ "percpu_pagelist_high_fraction=0", NULL },
+		{ "percpu_pagelist_high_fraction=0x0", NULL },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -90,6 +90,11 @@ static void batch_and_high_follow_the_size_of_the_zone(void **state)
 	setup_zone_pageset(&kmm_zone);
 	assert_int_equal(here()->high_min, 1282);
 	assert_int_equal(here()->high_max, 1282);
+	/* But four batches at least. */
+	buddy_options.pcp_high_fraction = 1000000000;
+	setup_zone_pageset(&kmm_zone);
+	assert_int_equal(here()->high_min, 4 * here()->batch);
+	assert_int_equal(here()->high_max, 4 * here()->batch);
 	buddy_options.pcp_high_fraction = 0;
 	kmm_zone.present_pages = present;
 	kmm_zone.watermark[WMARK_LOW] = low;

@@ -197,6 +197,7 @@ void zlc_mark_zone_full(struct zonelist *zonelist, const struct zoneref *ref);
 unsigned int read_mems_allowed_begin(void);
 bool read_mems_allowed_retry(unsigned int cookie);
 bool node_allowed(unsigned int nid);
+nodemask_t nodes_allowed(void);
 
 /* watermark.c */
 /* The most that min_free_kbytes= can keep. */

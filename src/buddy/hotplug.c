@@ -176,6 +176,10 @@ static void report_failure(unsigned long start, unsigned long nr_pages, const ch
 {
 	const unsigned long long first = (unsigned long long)start << PAGE_SHIFT;
 
+	if (!nr_pages) {
+		kmm_report(KMM_REPORT_WARN, "memory offlining of no page failed due to %s\n", reason);
+		return;
+	}
 	kmm_report(KMM_REPORT_WARN, "memory offlining [mem %#010llx-%#010llx] failed due to %s\n", first,
 		   first + ((unsigned long long)nr_pages << PAGE_SHIFT) - 1, reason);
 }
@@ -290,6 +294,6 @@ int kmm_add_memory(int nid, size_t size)
 	mem_hotplug_begin();
 	err = add_to_node(NODE_DATA(nid), size >> PAGE_SHIFT);
 	mem_hotplug_done();
-	KMM_WARN(err, "no room for %#zx bytes on node %d", size, nid);
+	KMM_WARN(err, "no room for %#zx bytes on node %d; mem_max= makes room", size, nid);
 	return err;
 }

@@ -301,6 +301,7 @@ void warn_alloc(gfp_t gfp, const nodemask_t *nodemask, unsigned int order)
 	char name[17], buf[KMM_REPORT_MAX - 64];
 	struct text text = { .buf = buf, .size = sizeof(buf) };
 	unsigned int missed;
+	const nodemask_t allowed = nodes_allowed();
 	const int saved = errno;
 
 	if (rate_allows(&failure_rate, &missed)) {
@@ -313,6 +314,8 @@ void warn_alloc(gfp_t gfp, const nodemask_t *nodemask, unsigned int order)
 			add_nodes(&text, nodemask);
 		else
 			text_add(&text, "(null)");
+		text_add(&text, ",mems_allowed=");
+		add_nodes(&text, &allowed);
 		text_add(&text, "\n");
 		for_each_node(nid) {
 			text_make_room(&text, NODE_TEXT_MAX);

@@ -169,6 +169,11 @@ bool read_mems_allowed_retry(unsigned int cookie)
 	return (cookie & 1) || READ_ONCE(mems_allowed.seq) != cookie;
 }
 
+nodemask_t nodes_allowed(void)
+{
+	return (nodemask_t){ .bits = READ_ONCE(mems_allowed.mask) & ((2UL << (nr_online_nodes - 1)) - 1) };
+}
+
 bool node_allowed(unsigned int nid)
 {
 	return READ_ONCE(mems_allowed.mask) >> nid & 1;

@@ -105,7 +105,7 @@ static void allocation_failure_in_the_words_of_the_kernel(void **state)
 	warn_alloc(GFP_KERNEL | __GFP_COMP | __GFP_NORETRY, NULL, 4);
 	snprintf(line, sizeof(line),
 		 "page reports: page allocation failure: order:4, mode:0x50cc0(GFP_KERNEL|__GFP_NORETRY|__GFP_COMP), "
-		 "nodemask=(null)\n"
+		 "nodemask=(null),mems_allowed=0\n"
 		 "Node 0 slab_reclaimable:0kB slab_unreclaimable:0kB\n"
 		 "Node 0 Normal free:4092kB boost:0kB min:0kB low:0kB high:0kB reserved_highatomic:0kB present:4096kB "
 		 "managed:4096kB offline:0kB free_pcp:0kB free_cma:0kB\n"
@@ -158,8 +158,8 @@ static void nodes_are_listed_as_the_kernel_lists_bits(void **state)
 		unsigned long bits;
 		const char *list;
 	} cases[] = {
-		{ 0, "nodemask=\n" },          { 0x1, "nodemask=0\n" },           { 0xb, "nodemask=0-1,3\n" },
-		{ 0xffff, "nodemask=0-15\n" }, { 0x8105, "nodemask=0,2,8,15\n" }, { ~0UL, "nodemask=0-15\n" },
+		{ 0, "nodemask=,mems" },          { 0x1, "nodemask=0,mems" },           { 0xb, "nodemask=0-1,3,mems" },
+		{ 0xffff, "nodemask=0-15,mems" }, { 0x8105, "nodemask=0,2,8,15,mems" }, { ~0UL, "nodemask=0-15,mems" },
 	};
 
 	(void)state;

@@ -394,11 +394,14 @@ struct freezers {
 static void freeze_and_count(unsigned int index, void *arg)
 {
 	struct freezers *freezers = arg;
+	unsigned int turns = 0;
 
 	(void)index;
 	for (unsigned int i = 0; i < 20000;) {
-		if (!page_ref_freeze(freezers->page, 2))
+		if (!page_ref_freeze(freezers->page, 2)) {
+			spin_turn(&turns);
 			continue;
+		}
 		freezers->nr_frozen++;
 		page_ref_unfreeze(freezers->page, 2);
 		i++;

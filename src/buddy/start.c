@@ -51,7 +51,7 @@ static int set_numa(const char *value, const struct kmm_param *param)
 /* As in the kernel not less than 8: a CPU that keeps more starves the others. 0: tuned by use. */
 static int set_high_fraction(const char *value, const struct kmm_param *param)
 {
-	unsigned int fraction;
+	unsigned int fraction = 0;
 	const struct kmm_param any = { .target = &fraction };
 
 	if (kmm_param_set_uint(value, &any) || (fraction && fraction < 8))

@@ -171,7 +171,10 @@ bool read_mems_allowed_retry(unsigned int cookie)
 
 nodemask_t nodes_allowed(void)
 {
-	return (nodemask_t){ .bits = READ_ONCE(mems_allowed.mask) & ((2UL << (nr_online_nodes - 1)) - 1) };
+	const unsigned long online = (2UL << (nr_online_nodes - 1)) - 1;
+	const nodemask_t nodes = { READ_ONCE(mems_allowed.mask) & online };
+
+	return nodes;
 }
 
 bool node_allowed(unsigned int nid)

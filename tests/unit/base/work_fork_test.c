@@ -13,11 +13,8 @@
 #include <cmocka.h>
 
 #include "base/boot.h"
+#include "support/child_threads.h"
 #include "support/work_world.h"
-
-/* The child of a process with threads can have threads, but not under ThreadSanitizer and not under qemu-arm: both keep
- * the books of the parent's threads in it. There the library's attempt has to do. */
-#define CHILD_HAS_THREADS (!KMM_ARCH_TSAN && !EMULATED)
 
 static struct counted *forked, *forked_other;
 

@@ -231,7 +231,7 @@ static int setup_bulk_zones(void **state)
 	capture_start();
 	buddy_options_reset();
 	buddy_options.movable = 4 * PAGEBLOCK_SIZE;
-	assert_int_equal(arena_start(2 * SECTION_SIZE), 0);
+	assert_int_equal(arena_start(8 * PAGEBLOCK_SIZE), 0);
 	assert_int_equal(buddy_reserve(), 0);
 	assert_int_equal(buddy_start(), 0);
 	buddy_start_late();

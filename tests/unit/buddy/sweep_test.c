@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/boot.h"
+#include "support/child_threads.h"
 #include "support/pcp_world.h"
 #include "support/work_world.h"
 
@@ -301,7 +302,7 @@ static void parent_and_child_sweep_their_own_lists(void **state)
 	pid_t pid;
 
 	(void)state;
-	if (KMM_ARCH_TSAN || EMULATED)
+	if (!CHILD_HAS_THREADS)
 		skip(); /* no threads in the child of a process that has some */
 	use(WORTH_A_THREAD);
 	pid = fork();

@@ -204,7 +204,7 @@ static void a_block_uses_its_pages_of_the_share(void **state)
 	}
 }
 
-/* Mission M16 of the notes: a request for one node only leaves the shares alone. */
+/* A request for one node only leaves the shares alone. */
 static void nr_alloc_batch_is_untouched_by_thisnode(void **state)
 {
 	for (unsigned int late = 0; late < 2; late++) {

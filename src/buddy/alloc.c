@@ -6,7 +6,6 @@
  * Source:     __alloc_pages(), prepare_alloc_pages(), get_page_from_freelist(), mm/page_alloc.c, Linux 6.1; the fair round
  *             and the hints about full zones, Linux 3.16.
  */
-#include "base/boot.h"
 #include "base/report.h"
 #include "buddy/pcp_fast.h"
 #include "buddy/prep_fast.h"
@@ -199,13 +198,7 @@ struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int 
 	return page;
 }
 
-/* Not there yet, or not there any more. In the second case there is nothing to say. */
-static noinline bool start_cold(void)
-{
-	return kmm_boot_ensure() && buddy_is_started();
-}
-
-struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask)
+struct page *__alloc_pages(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask)
 {
 	unsigned int alloc_flags = WMARK_LOW | ALLOC_CPUSET;
 	struct alloc_context ac;
@@ -215,18 +208,19 @@ struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const no
 		kmm_assert_rank_free(KMM_RANK_CPU, KMM_RANK_SLAB_BIT);
 	if (unlikely(order >= MAX_ORDER)) {
 		if (!(gfp & __GFP_NOWARN))
-			KMM_WARN_ONCE_AS("__alloc_pages", true, "order:%u is too large, mode:%#x", order, gfp);
+			KMM_WARN_ONCE(true, "order:%u is too large, mode:%#x", order, gfp);
 		return NULL;
 	}
 	if (unlikely(READ_ONCE(injected.left)) && !(gfp & __GFP_NOFAIL) && injection_strikes())
 		return NULL;
-	/* ACQUIRE: pairs with set_special(). Before that, another thread may be laying out the nodes. */
-	if (unlikely(smp_load_acquire(&buddy_special) & SPECIAL_COLD) && !start_cold())
+	/* ACQUIRE: pairs with set_special(). Before that, another thread may be laying out the nodes. Where there is nothing
+	 * to allocate from any more, there is nothing to say. */
+	if (unlikely(smp_load_acquire(&buddy_special) & SPECIAL_COLD) && !buddy_ensure_started())
 		return NULL;
 	if (nid == NUMA_NO_NODE)
 		nid = many_nodes() ? (int)node_of_cpu(raw_cpu_id()) : 0;
 	if (unlikely((unsigned int)nid >= nr_online_nodes)) {
-		KMM_WARN_AS("__alloc_pages", !(gfp & __GFP_NOWARN), "there is no node %d", nid);
+		KMM_WARN(!(gfp & __GFP_NOWARN), "there is no node %d", nid);
 		return NULL;
 	}
 	gfp = current_gfp_context(gfp);
@@ -251,12 +245,7 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 		if (likely(page && prep_new_block_fast(page, order, gfp, zeroed)))
 			return page;
 	}
-	return alloc_pages_common(gfp, order, NUMA_NO_NODE, NULL);
-}
-
-struct page *__alloc_pages(gfp_t gfp, unsigned int order, int preferred_nid, const nodemask_t *nodemask)
-{
-	return alloc_pages_common(gfp, order, preferred_nid, nodemask);
+	return __alloc_pages(gfp, order, NUMA_NO_NODE, NULL);
 }
 
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)

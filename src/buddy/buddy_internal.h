@@ -207,6 +207,8 @@ bool zone_watermark_ok(const struct zone *zone, unsigned int order, unsigned lon
 		       unsigned int alloc_flags);
 unsigned long wmark_pages(const struct zone *zone, enum zone_watermarks mark); /* with the boost */
 void boost_watermark(struct zone *zone);
+/* What was taken counts against the zone's share of a fair round. Requests for one node only play no part in it. */
+void use_alloc_batch(struct zone *zone, unsigned int nr_pages);
 void reset_alloc_batches(const struct zone *preferred);
 
 /* rmqueue.c: pages leave the zone. */
@@ -265,7 +267,6 @@ struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int 
 void prepare_alloc_context(gfp_t gfp, unsigned int nid, const nodemask_t *nodemask, struct alloc_context *ac);
 unsigned int gfp_cma_flag(gfp_t gfp);
 /* A request for a page by the order, with all that belongs to it but the checks of the public calls. */
-struct page *alloc_pages_common(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask);
 
 /* buddy_fork.c */
 void buddy_fork_register(void);
@@ -276,6 +277,8 @@ void report_changed_options(void);
 
 /* start.c */
 bool buddy_is_started(void);
+/* Starts the library if it is cold. False: it is not there, or not there any more. No lock held. */
+bool buddy_ensure_started(void);
 extern bool buddy_fair_zones; /* a node has several zones; set at start */
 /* Not 0: the fast paths must not be used, and why. Bits change by atomic operations. */
 extern unsigned int buddy_special;
@@ -308,7 +311,10 @@ static inline gfp_t current_gfp_context(gfp_t gfp)
 	return gfp & ~(flags & PF_MEMALLOC_NOIO ? __GFP_IO | __GFP_FS : __GFP_FS);
 }
 
-/* free.c: a block without references goes back: to a CPU's list, to the zone, */
+/* free.c: a block without references goes back: after a look at what its owner left on it, for a damaged one is taken out of
+ * use; */
+void free_unused_block(struct page *page, unsigned int order);
+/* to a CPU's list; to the zone; */
 void free_frozen_block(struct page *page, unsigned int order, bool cold);
 void zone_free_block(struct zone *zone, struct page *page, unsigned int order);
 /* under zone->lock. Returns the order of the free block that it is part of now. */

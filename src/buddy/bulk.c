@@ -8,7 +8,6 @@
  *             way. Released pages are prepared first, and go onto the list together.
  * Source:     __alloc_pages_bulk(), free_unref_page_list(), mm/page_alloc.c; release_pages(), mm/swap.c, Linux 6.1.
  */
-#include "base/boot.h"
 #include "buddy/pcp_fast.h"
 #include "buddy/prep_fast.h"
 #include "buddy/refcount.h"
@@ -158,7 +157,7 @@ unsigned long __alloc_pages_bulk(gfp_t gfp, int preferred_nid, const nodemask_t 
 	start = pos;
 	if (unlikely(READ_ONCE(buddy_special) & SPECIAL_INJECT))
 		return fill_one_by_one(gfp, preferred_nid, nodemask, page_array, pos, nr);
-	if (unlikely(!buddy_is_started()) && !(kmm_boot_ensure() && buddy_is_started()))
+	if (unlikely(!buddy_ensure_started()))
 		return pos;
 	/* For one page the ordinary way is as good. */
 	if (nr - pos > 1)

@@ -17,11 +17,6 @@
 #include "base/report.h"
 #include "buddy/buddy_internal.h"
 
-static bool is_ready(void)
-{
-	return buddy_is_started() || (kmm_boot_ensure() && buddy_is_started());
-}
-
 struct zone *zone_of_range(unsigned long start, unsigned long end)
 {
 	for_each_zone(zone)
@@ -145,7 +140,7 @@ int alloc_contig_range(unsigned long start, unsigned long end, unsigned int migr
 	struct zone *zone;
 	int err;
 
-	if (!is_ready())
+	if (!buddy_ensure_started())
 		return -ENOMEM;
 	if (type != MIGRATE_MOVABLE && type != MIGRATE_CMA)
 		return refuse_range(start, end, migratetype, gfp, "neither MIGRATE_MOVABLE nor MIGRATE_CMA");
@@ -229,7 +224,7 @@ struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid, cons
 	struct search search = { .nr_pages = nr_pages, .align = is_power_of_2(nr_pages) ? nr_pages : 1 };
 	struct alloc_context ac;
 
-	if (!is_ready())
+	if (!buddy_ensure_started())
 		return NULL;
 	if (nid == NUMA_NO_NODE)
 		nid = numa_node_id();

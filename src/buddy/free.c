@@ -51,6 +51,12 @@ void free_frozen_block(struct page *page, unsigned int order, bool cold)
 		zone_free_block(zone, page, order);
 }
 
+void free_unused_block(struct page *page, unsigned int order)
+{
+	if (likely(prep_free_block(page, order)))
+		free_frozen_block(page, order, false);
+}
+
 /* After the end every free is ignored: the array reads as zeros by then. */
 static noinline void refuse_free(const struct page *page, unsigned int order)
 {
@@ -79,8 +85,7 @@ static noinline void free_shared_block(struct page *page, unsigned int order)
 	KMM_RACE_POINT("buddy:free_shared_block");
 	ref = page_ref_put(page);
 	if (ref == PAGE_REF_LAST) { /* they have let go meanwhile */
-		if (likely(prep_free_block(page, order)))
-			free_frozen_block(page, order, false);
+		free_unused_block(page, order);
 		return;
 	}
 	if (unlikely(ref == PAGE_REF_NONE))

@@ -19,7 +19,6 @@
 
 #include <kmm/hotplug.h>
 
-#include "base/boot.h"
 #include "base/fork.h"
 #include "base/race.h"
 #include "base/report.h"
@@ -79,11 +78,6 @@ static const struct kmm_fork_handler fork_handler = {
 void hotplug_start(void)
 {
 	kmm_fork_register(&fork_handler);
-}
-
-static bool is_ready(void)
-{
-	return buddy_is_started() || (kmm_boot_ensure() && buddy_is_started());
 }
 
 size_t kmm_memory_block_size(void)
@@ -209,7 +203,7 @@ int kmm_offline_memory(unsigned long pfn, unsigned long nr_pages)
 {
 	int err;
 
-	if (!is_ready())
+	if (!buddy_ensure_started())
 		return -ENOMEM;
 	mem_hotplug_begin();
 	err = offline_range(pfn, nr_pages);
@@ -279,7 +273,7 @@ int kmm_add_memory(int nid, size_t size)
 {
 	int err;
 
-	if (!is_ready())
+	if (!buddy_ensure_started())
 		return -ENOMEM;
 	if (nid == NUMA_NO_NODE)
 		nid = 0;

@@ -180,6 +180,15 @@ static void note_list_used(const struct cds_list_head *list)
 		note_page_used(page_of(pos), page_flag_test(page_of(pos), PG_reported));
 }
 
+/* What the zone lost may be a reason for its lists not to grow; what the caller does not need goes onto one of them. */
+static void finish_refill(struct zone *zone, struct cds_list_head *list, unsigned int index, int nr_pages)
+{
+	note_list_used(list);
+	if (!zone_flag_test(zone, ZONE_BELOW_HIGH) && is_below_high(zone))
+		zone_flag_set(zone, ZONE_BELOW_HIGH);
+	put_list(zone, list, index, nr_pages);
+}
+
 /* One block for the caller, by the whole search; more for the lists. */
 static struct page *refill(struct zone *zone, unsigned int order, enum migratetype type, unsigned int alloc_flags,
 			   int nr_blocks, bool *reported)
@@ -198,21 +207,18 @@ static struct page *refill(struct zone *zone, unsigned int order, enum migratety
 	kmm_unlock(&zone->lock);
 	if (page)
 		note_page_used(page, *reported);
-	note_list_used(&list);
-	if (!zone_flag_test(zone, ZONE_BELOW_HIGH) && is_below_high(zone))
-		zone_flag_set(zone, ZONE_BELOW_HIGH);
-	put_list(zone, &list, pcp_index(order, type), nr << order);
+	finish_refill(zone, &list, pcp_index(order, type), nr << order);
 	return page;
 }
 
-/* What was taken since the last fold counts against the zone's share. */
-static void fold_batch(struct zone *zone, unsigned int used)
+/* What was taken from the lists since the last time, for the zone's share. */
+static unsigned int take_batch_used(struct per_cpu_pages *pcp)
 {
-	if (!used)
-		return;
-	mod_zone_page_state(zone, NR_ALLOC_BATCH, -(long)min_of(used, BATCH_USED_MAX));
-	if (READ_ONCE(zone->vm_stat[NR_ALLOC_BATCH]) <= 0)
-		zone_flag_set(zone, ZONE_FAIR_DEPLETED);
+	const unsigned int used = min_of(pcp->batch_used, BATCH_USED_MAX);
+
+	kmm_spin_assert_held(&pcp->lock);
+	WRITE_ONCE(pcp->batch_used, 0U);
+	return used;
 }
 
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype type, gfp_t gfp,
@@ -238,11 +244,10 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum migratetype t
 	}
 	pcp->free_count >>= 1;
 	nr_blocks = refill_size(pcp, zone, order);
-	used = pcp->batch_used;
-	WRITE_ONCE(pcp->batch_used, 0U);
+	used = take_batch_used(pcp);
 	kmm_spin_unlock(&pcp->lock);
 	page = refill(zone, order, type, alloc_flags, nr_blocks, reported);
-	fold_batch(zone, used + (page && !(gfp & __GFP_THISNODE) ? 1U << order : 0));
+	use_alloc_batch(zone, used + (page && !(gfp & __GFP_THISNODE) ? 1U << order : 0));
 	return page;
 }
 
@@ -271,10 +276,7 @@ static unsigned int refill_bulk(struct zone *zone, enum migratetype type, unsign
 	kmm_unlock(&zone->lock);
 	for (unsigned int i = 0; unlikely(kmm_arena.in_use) && i < got; i++)
 		note_page_used(pages[i], page_flag_test(pages[i], PG_reported));
-	note_list_used(&list);
-	if (!zone_flag_test(zone, ZONE_BELOW_HIGH) && is_below_high(zone))
-		zone_flag_set(zone, ZONE_BELOW_HIGH);
-	put_list(zone, &list, pcp_index(0, type), more);
+	finish_refill(zone, &list, pcp_index(0, type), more);
 	return got;
 }
 
@@ -307,11 +309,10 @@ unsigned int pcp_alloc_bulk(struct zone *zone, enum migratetype type, gfp_t gfp,
 		return got;
 	}
 	nr_more = refill_size(pcp, zone, 0) - 1;
-	used = pcp->batch_used;
-	WRITE_ONCE(pcp->batch_used, 0U);
+	used = take_batch_used(pcp);
 	kmm_spin_unlock(&pcp->lock);
 	more = refill_bulk(zone, type, alloc_flags, nr - got, nr_more, pages + got);
-	fold_batch(zone, used + (gfp & __GFP_THISNODE ? 0 : more));
+	use_alloc_batch(zone, used + (gfp & __GFP_THISNODE ? 0 : more));
 	return got + more;
 }
 

@@ -40,10 +40,7 @@ noinline void page_ref_refuse_drop(const struct page *page, int nr)
 
 void free_unreferenced_block(struct page *page)
 {
-	const unsigned int order = page_alloc_order(page);
-
-	if (likely(prep_free_block(page, order)))
-		free_frozen_block(page, order, false);
+	free_unused_block(page, page_alloc_order(page));
 }
 
 void page_ref_drop_and_free(struct page *page, int nr)

@@ -42,16 +42,6 @@ struct page *zone_take_locked(struct zone *zone, unsigned int order, enum migrat
 	return page;
 }
 
-/* The zone's share of a fair round; a request for one node only plays no part in it. */
-static void use_alloc_batch(struct zone *zone, unsigned int order, gfp_t gfp)
-{
-	if (gfp & __GFP_THISNODE)
-		return;
-	mod_zone_page_state(zone, NR_ALLOC_BATCH, -(1L << order));
-	if (READ_ONCE(zone->vm_stat[NR_ALLOC_BATCH]) <= 0)
-		zone_flag_set(zone, ZONE_FAIR_DEPLETED);
-}
-
 static struct page *rmqueue_zone(const struct alloc_context *ac, struct zone *zone, unsigned int order, gfp_t gfp,
 				 unsigned int alloc_flags, bool *reported)
 {
@@ -71,7 +61,7 @@ static struct page *rmqueue_zone(const struct alloc_context *ac, struct zone *zo
 	kmm_unlock(&zone->lock);
 	if (likely(page)) {
 		note_page_used(page, *reported);
-		use_alloc_batch(zone, order, gfp);
+		use_alloc_batch(zone, gfp & __GFP_THISNODE ? 0 : 1U << order);
 	}
 	return page;
 }

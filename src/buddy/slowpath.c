@@ -16,7 +16,6 @@
 
 #include <kmm/memalloc.h>
 
-#include "base/boot.h"
 #include "base/race.h"
 #include "base/report.h"
 #include "buddy/buddy_internal.h"

@@ -16,8 +16,7 @@ void free_block_rest(struct page *page, unsigned int order, unsigned long nr_kep
 	for (unsigned long i = nr_kept; i < 1UL << order;) {
 		const unsigned int piece = (unsigned int)ffs_long(i) - 1;
 
-		if (likely(prep_free_block(page + i, piece)))
-			free_frozen_block(page + i, piece, false);
+		free_unused_block(page + i, piece);
 		i += 1UL << piece;
 	}
 }

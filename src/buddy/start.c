@@ -127,6 +127,11 @@ bool buddy_is_started(void)
 	return smp_load_acquire(&started);
 }
 
+bool buddy_ensure_started(void)
+{
+	return buddy_is_started() || (kmm_boot_ensure() && buddy_is_started());
+}
+
 /* Does a node have several zones to be fair between? */
 static bool has_fair_zones(void)
 {
@@ -152,8 +157,7 @@ static void set_special(void)
 		if (!zone->pageset)
 			special |= SPECIAL_NO_LISTS;
 	}
-	if (buddy_options.init_on_alloc || buddy_options.init_on_free || buddy_options.page_poison ||
-	    buddy_options.debug_pagealloc)
+	if (buddy_prep_hooks)
 		special |= SPECIAL_OPTIONS;
 	smp_store_release(&buddy_special, special); /* pairs with alloc_pages() and __free_pages() */
 }

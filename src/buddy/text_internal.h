@@ -13,13 +13,12 @@
 
 #include <kmm/stats.h>
 
-#include "base/boot.h"
 #include "buddy/buddy_internal.h"
 
 /* Opens a view, and starts the library if it is cold: how many nodes there are to show. */
 static inline unsigned int text_nr_nodes(void)
 {
-	return kmm_boot_ensure() && buddy_is_started() ? nr_online_nodes : 0;
+	return buddy_ensure_started() ? nr_online_nodes : 0;
 }
 
 /* Every kind of zone of @pgdat, with pages or without. */

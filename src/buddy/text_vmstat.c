@@ -22,7 +22,7 @@ KMM_API int kmm_vmstat(FILE *file)
 {
 	unsigned long events[NR_VM_EVENT_ITEMS];
 
-	kmm_boot_ensure(); /* after the end there is nothing left to count */
+	buddy_ensure_started(); /* after the end there is nothing left to count */
 	for (unsigned int item = 0; item < NR_VM_ZONE_STAT_TEXT_ITEMS; item++)
 		show_line(file, zone_stat_names[item],
 			  global_zone_page_state(item) + (item == NR_FREE_PAGES ? buddy_nr_offline() : 0));

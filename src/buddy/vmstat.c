@@ -221,9 +221,8 @@ unsigned long global_zone_page_state(enum zone_stat_item item)
 {
 	long sum = 0;
 
-	for (unsigned int nid = 0; nid < nr_online_nodes; nid++)
-		for (unsigned int i = 0; i < MAX_NR_ZONES; i++)
-			sum += zone_sum(&NODE_DATA(nid)->node_zones[i], item);
+	for_each_zone(zone)
+		sum += zone_sum(zone, item);
 	return at_least_0(sum);
 }
 
@@ -231,7 +230,7 @@ unsigned long global_node_page_state(enum node_stat_item item)
 {
 	long sum = 0;
 
-	for (unsigned int nid = 0; nid < nr_online_nodes; nid++)
+	for_each_node(nid)
 		sum += node_sum(NODE_DATA(nid), item);
 	return at_least_0(sum);
 }
@@ -259,9 +258,8 @@ void all_vm_events(unsigned long events[NR_VM_EVENT_ITEMS])
 		for (unsigned int cpu = 0; counted && cpu < kmm_nr_cpu_ids; cpu++)
 			events[item] += READ_ONCE(counted[cpu].nr[item]);
 	}
-	for (unsigned int nid = 0; nid < nr_online_nodes; nid++)
-		for (unsigned int i = 0; i < MAX_NR_ZONES; i++)
-			add_page_events(events, &NODE_DATA(nid)->node_zones[i]);
+	for_each_zone(zone)
+		add_page_events(events, zone);
 }
 
 static void refresh_zone(struct zone *zone)
@@ -286,12 +284,10 @@ static void refresh_node(struct pglist_data *pgdat)
 
 void refresh_vm_stats(void)
 {
-	for (unsigned int nid = 0; nid < nr_online_nodes; nid++) {
-		struct pglist_data *pgdat = NODE_DATA(nid);
-
-		set_thresholds(pgdat); /* memory may have been added */
-		refresh_node(pgdat);
-		for (unsigned int i = 0; i < MAX_NR_ZONES; i++)
-			refresh_zone(&pgdat->node_zones[i]);
+	for_each_node(nid) {
+		set_thresholds(NODE_DATA(nid)); /* memory may have been added */
+		refresh_node(NODE_DATA(nid));
 	}
+	for_each_zone(zone)
+		refresh_zone(zone);
 }

@@ -190,6 +190,15 @@ bool zone_watermark_ok(const struct zone *zone, unsigned int order, unsigned lon
 	return !order || offline || has_block(zone, order, alloc_flags);
 }
 
+void use_alloc_batch(struct zone *zone, unsigned int nr_pages)
+{
+	if (!nr_pages)
+		return;
+	mod_zone_page_state(zone, NR_ALLOC_BATCH, -(long)nr_pages);
+	if (READ_ONCE(zone->vm_stat[NR_ALLOC_BATCH]) <= 0)
+		zone_flag_set(zone, ZONE_FAIR_DEPLETED);
+}
+
 /* A new fair round: each zone of the node starts with its share again. */
 void reset_alloc_batches(const struct zone *preferred)
 {

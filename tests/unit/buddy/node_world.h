@@ -111,7 +111,7 @@ static inline struct taken *taken_by_test(unsigned int order)
 /* Adds one from node @nid, or from where the request may go instead; NULL when there is none. */
 static inline struct page *take(struct taken *taken, gfp_t gfp, unsigned int nid)
 {
-	struct page *page = alloc_pages_common(gfp, taken->order, nid, NULL);
+	struct page *page = __alloc_pages(gfp, taken->order, nid, NULL);
 
 	if (page) {
 		assert_true(taken->nr < ARRAY_SIZE(taken->pages));

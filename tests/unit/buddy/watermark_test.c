@@ -505,11 +505,11 @@ static void a_reserve_is_kept_while_another_node_has_memory(void **state)
 	assert_int_equal(zone_nr_free(NORMAL_OF(0)), 100);
 	while (zone_nr_free(NORMAL_OF(1)) > 110)
 		assert_non_null(take(taken, GFP_KERNEL | __GFP_THISNODE, 1));
-	page = alloc_pages_common(GFP_KERNEL | __GFP_MEMALLOC, 0, 0, NULL);
+	page = __alloc_pages(GFP_KERNEL | __GFP_MEMALLOC, 0, 0, NULL);
 	assert_int_equal(page_to_nid(page), 1);
 	__free_page(page);
 	take_all(taken, KERNEL_QUIET, 0);
-	page = alloc_pages_common(GFP_KERNEL | __GFP_MEMALLOC, 0, 0, NULL);
+	page = __alloc_pages(GFP_KERNEL | __GFP_MEMALLOC, 0, 0, NULL);
 	assert_int_equal(page_to_nid(page), 0);
 	__free_page(page);
 	give_back_all(taken);

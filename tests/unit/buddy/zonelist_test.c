@@ -271,10 +271,10 @@ static void dma_memory_comes_from_node_0_whoever_asks(void **state)
 	fake_nodes(2);
 	buddy_options.dma = PAGEBLOCK_SIZE;
 	world_open(4);
-	page = alloc_pages_common(GFP_KERNEL | GFP_DMA, 0, 1, NULL);
+	page = __alloc_pages(GFP_KERNEL | GFP_DMA, 0, 1, NULL);
 	assert_ptr_equal(page_zone(page), DMA_OF(0));
 	__free_page(page);
-	assert_null(alloc_pages_common(KERNEL_QUIET | GFP_DMA | __GFP_THISNODE, 0, 1, NULL));
+	assert_null(__alloc_pages(KERNEL_QUIET | GFP_DMA | __GFP_THISNODE, 0, 1, NULL));
 	assert_silent();
 }
 
@@ -307,7 +307,7 @@ static void thisnode_fails_when_its_node_is_full(void **state)
 	for (unsigned int i = 0; i < taken->nr; i++)
 		assert_int_equal(page_to_nid(taken->pages[i]), 1);
 	assert_silent();
-	assert_null(alloc_pages_common(GFP_KERNEL | __GFP_THISNODE, 0, 1, NULL));
+	assert_null(__alloc_pages(GFP_KERNEL | __GFP_THISNODE, 0, 1, NULL));
 	assert_reported("page allocation failure");
 	give_back_all(taken);
 }
@@ -320,11 +320,11 @@ static void a_mask_leads_past_the_nodes_outside(void **state)
 	(void)state;
 	open_nodes(3);
 	for (unsigned int i = 0; i < ARRAY_SIZE(masks); i++) {
-		struct page *page = alloc_pages_common(GFP_KERNEL, 0, 0, &masks[i]);
+		struct page *page = __alloc_pages(GFP_KERNEL, 0, 0, &masks[i]);
 
 		assert_int_equal(page_to_nid(page), from_0[i]);
 		__free_page(page);
-		page = alloc_pages_common(GFP_KERNEL, 0, 2, &masks[i]);
+		page = __alloc_pages(GFP_KERNEL, 0, 2, &masks[i]);
 		assert_int_equal(page_to_nid(page), from_2[i]);
 		__free_page(page);
 	}
@@ -338,10 +338,10 @@ static void a_mask_is_kept_when_its_nodes_are_full(void **state)
 	(void)state;
 	open_nodes(3);
 	for (unsigned int i = 0; i < 2; i++) {
-		taken->pages[taken->nr] = alloc_pages_common(GFP_KERNEL, MAX_ORDER - 1, 0, &mask);
+		taken->pages[taken->nr] = __alloc_pages(GFP_KERNEL, MAX_ORDER - 1, 0, &mask);
 		assert_int_equal(page_to_nid(taken->pages[taken->nr++]), i + 1);
 	}
-	assert_null(alloc_pages_common(KERNEL_QUIET, 0, 0, &mask));
+	assert_null(__alloc_pages(KERNEL_QUIET, 0, 0, &mask));
 	assert_int_equal(nr_free_pages(), pageblock_nr_pages);
 	give_back_all(taken);
 }
@@ -353,9 +353,9 @@ static void a_mask_without_nodes_is_no_memory(void **state)
 	(void)state;
 	open_nodes(3);
 	for (unsigned int i = 0; i < ARRAY_SIZE(masks); i++) {
-		assert_null(alloc_pages_common(KERNEL_QUIET, 0, 0, &masks[i]));
+		assert_null(__alloc_pages(KERNEL_QUIET, 0, 0, &masks[i]));
 		assert_silent();
-		assert_null(alloc_pages_common(GFP_KERNEL, 0, 0, &masks[i]));
+		assert_null(__alloc_pages(GFP_KERNEL, 0, 0, &masks[i]));
 		assert_reported("page allocation failure");
 		capture_clear();
 		fake_seconds += 10; /* one such report in so many */
@@ -370,9 +370,9 @@ static void whoever_frees_memory_goes_beyond_the_mask(void **state)
 
 	(void)state;
 	open_nodes(2);
-	all = alloc_pages_common(GFP_KERNEL, MAX_ORDER - 1, 0, &mask);
+	all = __alloc_pages(GFP_KERNEL, MAX_ORDER - 1, 0, &mask);
 	saved = memalloc_noreclaim_save();
-	page = alloc_pages_common(GFP_KERNEL, 0, 0, &mask);
+	page = __alloc_pages(GFP_KERNEL, 0, 0, &mask);
 	memalloc_noreclaim_restore(saved);
 	assert_int_equal(page_to_nid(page), 0);
 	__free_page(page);
@@ -393,7 +393,7 @@ static void whoever_may_go_beyond_the_mask_keeps_to_it_while_there_is_memory(voi
 	while (zone_nr_free(NORMAL_OF(1)) > 120)
 		assert_non_null(take(taken, GFP_KERNEL | __GFP_THISNODE, 1));
 	for (unsigned int i = 0; i < ARRAY_SIZE(gfps); i++) {
-		struct page *page = alloc_pages_common(gfps[i], 0, 0, &mask);
+		struct page *page = __alloc_pages(gfps[i], 0, 0, &mask);
 
 		assert_int_equal(page_to_nid(page), 1);
 		__free_page(page);
@@ -490,8 +490,8 @@ static void leave_a_wrong_hint_about_node_0(void)
 {
 	struct page *all, *page;
 
-	all = alloc_pages_common(GFP_KERNEL | __GFP_THISNODE, MAX_ORDER - 1, 0, NULL);
-	page = alloc_pages_common(GFP_KERNEL, 0, 0, NULL);
+	all = __alloc_pages(GFP_KERNEL | __GFP_THISNODE, MAX_ORDER - 1, 0, NULL);
+	page = __alloc_pages(GFP_KERNEL, 0, 0, NULL);
 	assert_int_equal(page_to_nid(page), 1);
 	__free_page(page);
 	__free_pages(all, MAX_ORDER - 1);
@@ -499,7 +499,7 @@ static void leave_a_wrong_hint_about_node_0(void)
 
 static int node_of_a_page(gfp_t gfp)
 {
-	struct page *page = alloc_pages_common(gfp, 0, 0, NULL);
+	struct page *page = __alloc_pages(gfp, 0, 0, NULL);
 	int nid = page_to_nid(page);
 
 	__free_page(page);
@@ -527,7 +527,7 @@ static void a_hint_speaks_of_one_list_only(void **state)
 	leave_a_wrong_hint_about_node_0();
 	assert_int_equal(node_of_a_page(GFP_KERNEL | __GFP_THISNODE), 0);
 	/* Node 1's own list has no hint: with node 1 full, it leads to node 0. */
-	page = alloc_pages_common(GFP_KERNEL, MAX_ORDER - 1, 1, NULL);
+	page = __alloc_pages(GFP_KERNEL, MAX_ORDER - 1, 1, NULL);
 	assert_int_equal(page_to_nid(page), 1);
 	__free_pages(page, MAX_ORDER - 1);
 }
@@ -539,8 +539,8 @@ static void a_hint_is_no_reason_to_fail(void **state)
 	(void)state;
 	open_nodes(2);
 	leave_a_wrong_hint_about_node_0();
-	rest = alloc_pages_common(GFP_KERNEL | __GFP_THISNODE, MAX_ORDER - 1, 1, NULL);
-	page = alloc_pages_common(GFP_KERNEL, 0, 0, NULL);
+	rest = __alloc_pages(GFP_KERNEL | __GFP_THISNODE, MAX_ORDER - 1, 1, NULL);
+	page = __alloc_pages(GFP_KERNEL, 0, 0, NULL);
 	assert_int_equal(page_to_nid(page), 0);
 	__free_page(page);
 	__free_pages(rest, MAX_ORDER - 1);
@@ -553,7 +553,7 @@ static void a_lost_hint_costs_a_look_only(void **state)
 
 	(void)state;
 	open_nodes(2);
-	all = alloc_pages_common(GFP_KERNEL | __GFP_THISNODE, MAX_ORDER - 1, 0, NULL);
+	all = __alloc_pages(GFP_KERNEL | __GFP_THISNODE, MAX_ORDER - 1, 0, NULL);
 	for (unsigned int i = 0; i < 3; i++) {
 		memset(node_zonelist(0, GFP_KERNEL)->full, 0, sizeof(node_zonelist(0, GFP_KERNEL)->full));
 		assert_int_equal(node_of_a_page(GFP_KERNEL), 1);
@@ -688,7 +688,7 @@ static void the_near_node_is_reclaimed_before_the_far_one_is_used(void **state)
 
 	(void)state;
 	reclaim.to_free = taken->pages[--taken->nr];
-	page = alloc_pages_common(GFP_KERNEL, 0, 0, NULL);
+	page = __alloc_pages(GFP_KERNEL, 0, 0, NULL);
 	assert_int_equal(page_to_nid(page), 0);
 	assert_int_equal(reclaim.nr, 1);
 	assert_int_equal(reclaim.nids[0], 0);
@@ -732,7 +732,7 @@ static void some_is_enough_if_the_watermark_says_so(void **state)
 
 	(void)state;
 	reclaim.to_free = taken->pages[--taken->nr];
-	page = alloc_pages_common(GFP_KERNEL, 0, 0, NULL);
+	page = __alloc_pages(GFP_KERNEL, 0, 0, NULL);
 	assert_int_equal(page_to_nid(page), 0);
 	__free_page(page);
 	give_back_all(taken);
@@ -746,7 +746,7 @@ static void a_block_that_did_not_come_free_is_looked_for_elsewhere(void **state)
 
 	(void)state;
 	reclaim.to_free = taken->pages[--taken->nr];
-	page = alloc_pages_common(GFP_KERNEL, 3, 0, NULL);
+	page = __alloc_pages(GFP_KERNEL, 3, 0, NULL);
 	assert_int_equal(page_to_nid(page), 1);
 	assert_int_equal(reclaim.order, 3);
 	__free_pages(page, 3);

@@ -110,8 +110,8 @@ void pageblock_set_type(struct page *page, enum migratetype type);
 /* The @i-th type that @type falls back to; MIGRATE_RESERVE is the last one of every type. */
 enum migratetype pageblock_fallback(enum migratetype type, unsigned int i);
 unsigned long pageblock_nr_free(const struct page *page);
-/* Moves the free blocks of the pageblock to the lists of @type, and the counters with them, and gives it that type.
- * Returns the pages. */
+/* Moves the free blocks of the pageblock to the lists of @type, and the counters of pages and pageblocks with them, and gives
+ * it that type. Returns the pages. */
 unsigned long pageblock_move_free(struct zone *zone, struct page *page, enum migratetype type);
 /* Takes 2^@order pages from a block of another type, of order @min_order or more, the largest first. */
 struct page *pageblock_steal(struct zone *zone, unsigned int order, unsigned int min_order, enum migratetype type,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * highatomic.c - pageblocks kept for requests of several pages that cannot wait.
  *
- * Owns:       the pageblocks of MIGRATE_RESERVE (the text views say HighAtomic), zone->nr_reserved_highatomic.
+ * Owns:       the pageblocks of MIGRATE_RESERVE (the text views say HighAtomic).
  * Locks:      zone->lock.
  * How:        such a request that succeeds sets the block it was served from aside, up to 1 % of the zone. When somebody would
  *             fail otherwise, a block goes back to the common pool. Free pages of these blocks are the last resort of every
@@ -17,10 +17,8 @@ void reserve_highatomic_pageblock(struct zone *zone, struct page *page)
 	if (READ_ONCE(zone->nr_reserved_highatomic) >= most)
 		return;
 	kmm_lock(&zone->lock);
-	if (zone->nr_reserved_highatomic < most && pageblock_type(page) < MIGRATE_PCPTYPES) {
-		WRITE_ONCE(zone->nr_reserved_highatomic, zone->nr_reserved_highatomic + pageblock_nr_pages);
+	if (zone->nr_reserved_highatomic < most && pageblock_type(page) < MIGRATE_PCPTYPES)
 		pageblock_move_free(zone, page, MIGRATE_RESERVE);
-	}
 	kmm_unlock(&zone->lock);
 }
 
@@ -49,7 +47,6 @@ bool unreserve_highatomic_pageblock(const struct alloc_context *ac)
 		kmm_lock(&zone->lock);
 		page = free_reserved(zone);
 		if (page) {
-			WRITE_ONCE(zone->nr_reserved_highatomic, zone->nr_reserved_highatomic - pageblock_nr_pages);
 			pageblock_move_free(zone, page, ac->migratetype);
 			found = true;
 		}

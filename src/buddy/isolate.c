@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * isolate.c - pageblocks whose free pages are handed out to nobody, until a range of them is free as a whole.
  *
- * Owns:       MIGRATE_ISOLATE, zone->nr_isolate_pageblock, and the type an isolated pageblock had before, in its word.
+ * Owns:       MIGRATE_ISOLATE, and the type an isolated pageblock had before, in its word.
  * Locks:      zone->lock for a pageblock at a time. An isolated pageblock belongs to who isolated it: a second isolator is
  *             turned away with -EBUSY.
  * Lock-free:  a page whose free is under way may still be put on a CPU's list by a thread that read the older type, or be in
@@ -76,23 +76,15 @@ static unsigned long first_unmovable(const struct zone *zone, unsigned long pfn,
 static void isolate_locked(struct zone *zone, struct page *page, enum migratetype type)
 {
 	kmm_assert_held(&zone->lock);
-	if (type == MIGRATE_RESERVE)
-		WRITE_ONCE(zone->nr_reserved_highatomic, zone->nr_reserved_highatomic - pageblock_nr_pages);
 	set_old_type(page, type);
 	pageblock_move_free(zone, page, MIGRATE_ISOLATE);
-	WRITE_ONCE(zone->nr_isolate_pageblock, zone->nr_isolate_pageblock + 1);
 }
 
 static void restore_locked(struct zone *zone, struct page *page)
 {
-	const enum migratetype type = old_type(page);
-
 	kmm_assert_held(&zone->lock);
-	if (type == MIGRATE_RESERVE)
-		WRITE_ONCE(zone->nr_reserved_highatomic, zone->nr_reserved_highatomic + pageblock_nr_pages);
-	pageblock_move_free(zone, page, type);
+	pageblock_move_free(zone, page, old_type(page));
 	set_old_type(page, MIGRATE_UNMOVABLE);
-	WRITE_ONCE(zone->nr_isolate_pageblock, zone->nr_isolate_pageblock - 1);
 }
 
 /* @pfn to @end lie in one pageblock. */

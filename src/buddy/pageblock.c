@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * pageblock.c - pages grouped by mobility: the type of each pageblock, and what happens when a type runs out.
  *
- * Owns:       the type of each pageblock, in kmm_arena.pageblock_flags.
+ * Owns:       the type of each pageblock, in kmm_arena.pageblock_flags; how many are kept for high orders or isolated.
  * Locks:      zone->lock for all of it.
  * Invariants: B7 of buddy_internal.h, and the second half of B1: a free page is on the list of its block's type. So when
  *             a block changes its type, its free pages change lists in the same step; and when a page is only borrowed
@@ -75,6 +75,16 @@ static unsigned long nr_away(const struct zone *zone, const struct page *page)
 	return nr;
 }
 
+/* Pageblocks of some types are counted. */
+static void count_pageblock(struct zone *zone, enum migratetype type, long nr)
+{
+	if (type == MIGRATE_RESERVE)
+		WRITE_ONCE(zone->nr_reserved_highatomic,
+			   zone->nr_reserved_highatomic + (unsigned long)nr * pageblock_nr_pages);
+	else if (type == MIGRATE_ISOLATE)
+		WRITE_ONCE(zone->nr_isolate_pageblock, zone->nr_isolate_pageblock + (unsigned long)nr);
+}
+
 unsigned long pageblock_move_free(struct zone *zone, struct page *page, enum migratetype type)
 {
 	unsigned long nr = nr_away(zone, page);
@@ -85,6 +95,8 @@ unsigned long pageblock_move_free(struct zone *zone, struct page *page, enum mig
 	}
 	zone_account(zone, pageblock_type(page), -(long)nr);
 	zone_account(zone, type, (long)nr);
+	count_pageblock(zone, pageblock_type(page), -1);
+	count_pageblock(zone, type, 1);
 	pageblock_set_type(page, type);
 	return nr;
 }

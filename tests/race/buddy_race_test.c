@@ -197,15 +197,8 @@ static enum migratetype new_type;
 /* Of the only pageblock, with the counters that go with it. */
 static void set_type(enum migratetype type)
 {
-	struct page *page = pages[0];
-	const enum migratetype before = pageblock_type(page);
-
 	kmm_lock(&kmm_zone.lock);
-	pageblock_move_free(&kmm_zone, page, type);
-	kmm_zone.nr_reserved_highatomic += type == MIGRATE_RESERVE ? pageblock_nr_pages : 0;
-	kmm_zone.nr_reserved_highatomic -= before == MIGRATE_RESERVE ? pageblock_nr_pages : 0;
-	kmm_zone.nr_isolate_pageblock += type == MIGRATE_ISOLATE;
-	kmm_zone.nr_isolate_pageblock -= before == MIGRATE_ISOLATE;
+	pageblock_move_free(&kmm_zone, pages[0], type);
 	kmm_unlock(&kmm_zone.lock);
 }
 

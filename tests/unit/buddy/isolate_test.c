@@ -109,8 +109,6 @@ static void set_type(unsigned long pfn, enum migratetype type)
 {
 	kmm_lock(&kmm_zone.lock);
 	pageblock_move_free(&kmm_zone, arena_pfn_to_page(pfn), type);
-	if (type == MIGRATE_RESERVE)
-		kmm_zone.nr_reserved_highatomic += pageblock_nr_pages;
 	kmm_unlock(&kmm_zone.lock);
 }
 

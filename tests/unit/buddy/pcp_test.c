@@ -621,14 +621,8 @@ static void past_a_busy_list_pages_come_from_and_go_to_the_zone(void **state)
 /* Gives the pageblock of @page another type, with the counters that go with that. */
 static void set_type(struct page *page, enum migratetype type)
 {
-	const enum migratetype before = pageblock_type(page);
-
 	kmm_lock(&kmm_zone.lock);
 	pageblock_move_free(&kmm_zone, page, type);
-	kmm_zone.nr_reserved_highatomic += type == MIGRATE_RESERVE ? pageblock_nr_pages : 0;
-	kmm_zone.nr_reserved_highatomic -= before == MIGRATE_RESERVE ? pageblock_nr_pages : 0;
-	kmm_zone.nr_isolate_pageblock += type == MIGRATE_ISOLATE;
-	kmm_zone.nr_isolate_pageblock -= before == MIGRATE_ISOLATE;
 	kmm_unlock(&kmm_zone.lock);
 }
 

@@ -16,6 +16,7 @@
 #include <kmm/page_ref.h>
 #include <kmm/percpu.h>
 #include <kmm/slab.h>
+#include <kmm/smp.h>
 #include <kmm/stats.h>
 
 #endif /* KMM_KMM_H */

@@ -23,6 +23,7 @@
 
 #include <kmm/api.h>
 #include <kmm/gfp.h>
+#include <kmm/smp.h>
 
 KMM_BEGIN_DECLS
 
@@ -102,17 +103,6 @@ KMM_API unsigned int kmm_nr_cpus(void);
  * Context: as kmm_nr_cpus(). Source: include/linux/cpumask.h, Linux 6.1.
  */
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < kmm_nr_cpus(); (cpu)++)
-
-/**
- * raw_smp_processor_id - the CPU that this thread is thought to be on.
- *
- * A guess, below kmm_nr_cpus(), that is renewed now and then: asking the system each time would cost more than the
- * operation on a wrong CPU. Correct code does not depend on it.
- *
- * Context: any. Return: a number below kmm_nr_cpus().
- * Source:  raw_smp_processor_id(), include/linux/smp.h, Linux 6.1.
- */
-KMM_API unsigned int raw_smp_processor_id(void);
 
 /**
  * kmm_this_cpu_cmpxchg_double - what this_cpu_cmpxchg_double() calls.

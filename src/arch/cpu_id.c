@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * cpu_id.c - asking the system for the CPU, and the test override.
  *
- * Owns:   kmm_nr_cpu_ids, kmm_cpu_guess, the pin of each thread.
+ * Owns:   kmm_nr_cpu_ids, kmm_cpu_guess, kmm_cpu_held, the pin of each thread.
  * Locks:  none: everything but the count is thread-local.
  */
 #ifndef _GNU_SOURCE
@@ -15,19 +15,24 @@
 unsigned int kmm_nr_cpu_ids = 1;
 
 __thread unsigned int kmm_cpu_guess __attribute__((tls_model("initial-exec")));
+__thread unsigned int kmm_cpu_held __attribute__((tls_model("initial-exec")));
 
 static __thread unsigned int pin __attribute__((tls_model("initial-exec"))); /* CPU + 1, 0 for none */
 
+/* A thread that may not be moved, and a system that cannot tell, leave it where it is thought to be. */
+static int where_now(void)
+{
+	int saved_errno = errno, cpu = -1;
+
+	if (!kmm_cpu_held)
+		cpu = pin ? (int)(pin - 1) : sched_getcpu();
+	errno = saved_errno;
+	return cpu < 0 ? (int)kmm_cpu_guess : cpu;
+}
+
 unsigned int cpu_id_refresh(void)
 {
-	int saved_errno = errno;
-	int cpu = pin ? (int)(pin - 1) : sched_getcpu();
-
-	/* A system that cannot tell leaves the thread where it is thought to be. */
-	if (cpu < 0)
-		cpu = (int)kmm_cpu_guess;
-	errno = saved_errno;
-	kmm_cpu_guess = (unsigned int)cpu % kmm_nr_cpu_ids;
+	kmm_cpu_guess = (unsigned int)where_now() % kmm_nr_cpu_ids;
 	return kmm_cpu_guess;
 }
 

@@ -75,6 +75,37 @@ static void refresh_leaves_errno_alone(void **state)
 	assert_int_equal(errno, EDOM);
 }
 
+static void guess_that_is_held_stays(void **state)
+{
+	(void)state;
+	cpu_id_set_count(4);
+	cpu_id_pin(2);
+	cpu_id_hold();
+	cpu_id_hold();
+	cpu_id_pin(1);
+	assert_int_equal(raw_cpu_id(), 2);
+	assert_true(cpu_id_let_go());
+	assert_int_equal(cpu_id_refresh(), 2);
+	assert_true(cpu_id_let_go());
+	assert_int_equal(raw_cpu_id(), 2);
+	assert_int_equal(cpu_id_refresh(), 1);
+	assert_false(cpu_id_let_go());
+}
+
+static void guess_that_is_held_comes_down_with_the_count(void **state)
+{
+	(void)state;
+	cpu_id_set_count(4);
+	cpu_id_pin(3);
+	cpu_id_hold();
+	cpu_id_set_count(2);
+	assert_int_equal(raw_cpu_id(), 1);
+	cpu_id_set_count(4);
+	assert_int_equal(raw_cpu_id(), 1);
+	assert_true(cpu_id_let_go());
+	assert_int_equal(cpu_id_refresh(), 3);
+}
+
 static void pin_to_own_index(unsigned int index, void *arg)
 {
 	unsigned int *nr_bad = arg, i;
@@ -109,6 +140,8 @@ int main(void)
 		cmocka_unit_test_setup(pin_wraps_at_the_count_and_is_kept_when_the_count_changes, one_cpu_unpinned),
 		cmocka_unit_test_setup(unpinned_thread_is_asked_for_again, one_cpu_unpinned),
 		cmocka_unit_test_setup(refresh_leaves_errno_alone, one_cpu_unpinned),
+		cmocka_unit_test_setup(guess_that_is_held_stays, one_cpu_unpinned),
+		cmocka_unit_test_setup(guess_that_is_held_comes_down_with_the_count, one_cpu_unpinned),
 		cmocka_unit_test_setup(each_thread_has_a_pin_of_its_own, one_cpu_unpinned),
 	};
 

@@ -32,6 +32,12 @@ int buddy_start(void);
 void buddy_start_late(void);
 void buddy_stop(void);
 
+/* The node of @cpu; after buddy_reserve() (before it, 0). */
+unsigned int buddy_node_of_cpu(unsigned int cpu);
+/* Asks the system to take the memory of an address range from node @nid. Nothing where there is one node; a refusal only
+ * costs locality. */
+void buddy_bind_to_node(void *addr, size_t size, unsigned int nid);
+
 /* debug_guardpage_minorder=: halves of a smaller order become guards; 0: none do. */
 unsigned int debug_guardpage_minorder(void);
 

@@ -126,12 +126,22 @@ static void setup_distances(const struct os_numa_map *map, bool fake)
 			node_set_distance(from, to, !fake ? map->distance[from][to] : from == to ? 10 : 20);
 }
 
+unsigned int buddy_node_of_cpu(unsigned int cpu)
+{
+	return node_of_cpu(cpu);
+}
+
+void buddy_bind_to_node(void *addr, size_t size, unsigned int nid)
+{
+	if (nr_online_nodes > 1 && size)
+		os_bind_node(addr, size, kmm_nodes[nid].os_node);
+}
+
 /* The memory of each node comes from the system's node, where the system can do that. */
 static void bind_memory(const struct pglist_data *node)
 {
-	if (nr_online_nodes > 1 && node->end_pfn > node->start_pfn)
-		os_bind_node(kmm_arena.base + (node->start_pfn << PAGE_SHIFT),
-			     (node->end_pfn - node->start_pfn) << PAGE_SHIFT, node->os_node);
+	buddy_bind_to_node(kmm_arena.base + (node->start_pfn << PAGE_SHIFT),
+			   (node->end_pfn - node->start_pfn) << PAGE_SHIFT, (unsigned int)node->node_id);
 }
 
 void nodes_setup(void)

@@ -2,13 +2,13 @@
  * alloc.c - a request for per-CPU memory and its return: find an area, populate its pages, zero it for every CPU.
  *
  * Owns:       the order of those steps; the warnings.
- * Locks:      pcpu_alloc_mutex around the whole of a request that may wait, so that one thread at a time creates and
- *             populates; an atomic request takes pcpu_lock only and lives from what is populated. Frees take pcpu_lock.
+ * Locks:      pcpu_lock alone for a request that populated pages can serve, and for a free. Only what has to populate or to
+ *             create a chunk takes pcpu_alloc_mutex around the whole of it; an atomic request fails instead.
  * Invariants: P2 of percpu_internal.h: between taking an area and populating it the mutex is held.
  *             A request that fails leaves chunks and pages as they were.
  * Source:     pcpu_alloc(), free_percpu(), mm/percpu.c, Linux 6.1. Differs: a bad pointer is reported and left alone;
  *             atomic is any gfp that lacks a bit of GFP_KERNEL, where later releases of 6.1 ask for
- *             __GFP_DIRECT_RECLAIM only.
+ *             __GFP_DIRECT_RECLAIM only; a request that may wait looks at populated pages first, without the mutex.
  */
 #include <string.h>
 
@@ -42,9 +42,25 @@ struct pcpu_area {
 	int off; /* bits */
 };
 
-static bool take_from_chunk_locked(struct pcpu_chunk *chunk, const struct pcpu_request *req, struct pcpu_area *area)
+static void note_alloc_locked(struct pcpu_chunk *chunk, int bits)
 {
-	int start = pcpu_find_block_fit(&chunk->map, req->bits, req->bit_align, req->atomic), empty;
+	const size_t size = (size_t)bits << PCPU_MIN_ALLOC_SHIFT;
+
+	chunk->nr_alloc++;
+	chunk->max_alloc_size = max_of(chunk->max_alloc_size, (int)size);
+	pcpu_stats.nr_alloc++;
+	if (++pcpu_stats.nr_cur_alloc > pcpu_stats.nr_max_alloc)
+		pcpu_stats.nr_max_alloc = pcpu_stats.nr_cur_alloc;
+	if (unlikely(size < pcpu_stats.min_alloc_size || !pcpu_stats.min_alloc_size))
+		pcpu_stats.min_alloc_size = size;
+	if (unlikely(size > pcpu_stats.max_alloc_size))
+		pcpu_stats.max_alloc_size = size;
+}
+
+static bool take_from_chunk_locked(struct pcpu_chunk *chunk, const struct pcpu_request *req, bool pop_only,
+				   struct pcpu_area *area)
+{
+	int start = pcpu_find_block_fit(&chunk->map, req->bits, req->bit_align, pop_only), empty;
 
 	if (start < 0)
 		return false;
@@ -56,6 +72,7 @@ static bool take_from_chunk_locked(struct pcpu_chunk *chunk, const struct pcpu_r
 	area->chunk = chunk;
 	pcpu_chunk_count_empty_locked(chunk, chunk->map.nr_empty_pop_pages - empty);
 	pcpu_chunk_relocate_locked(chunk);
+	note_alloc_locked(chunk, req->bits);
 	return true;
 }
 
@@ -66,43 +83,66 @@ static void give_back_locked(struct pcpu_chunk *chunk, int off)
 	pcpu_free_area(&chunk->map, off);
 	pcpu_chunk_count_empty_locked(chunk, chunk->map.nr_empty_pop_pages - empty);
 	pcpu_chunk_relocate_locked(chunk);
+	chunk->nr_alloc--;
+	pcpu_stats.nr_dealloc++;
+	pcpu_stats.nr_cur_alloc--;
 }
 
-/* Walks the slots up from the one of the request's size. */
-static bool take_from_slots_locked(const struct pcpu_request *req, struct pcpu_area *area)
+static bool take_from_list_locked(int list, const struct pcpu_request *req, bool pop_only, struct pcpu_area *area)
 {
 	struct pcpu_chunk *chunk, *next;
-	int slot;
 
-	for (slot = pcpu_size_to_slot((size_t)req->bits << PCPU_MIN_ALLOC_SHIFT); slot < pcpu_nr_slots; slot++) {
-		cds_list_for_each_entry_safe(chunk, next, &pcpu_chunk_lists[slot], list) {
-			if (take_from_chunk_locked(chunk, req, area))
-				return true;
-			if (slot < PCPU_SLOT_FAIL_THRESHOLD)
-				pcpu_chunk_aside_locked(chunk);
-		}
+	cds_list_for_each_entry_safe(chunk, next, &pcpu_chunk_lists[list], list) {
+		if (take_from_chunk_locked(chunk, req, pop_only, area))
+			return true;
+		/* It may only lack populated pages. */
+		if (list < PCPU_SLOT_FAIL_THRESHOLD && !pcpu_contig_fits(&chunk->map, req->bits, req->bit_align))
+			pcpu_chunk_aside_locked(chunk);
 	}
 	return false;
 }
 
-/* NULL with *@area set, or why there is none. Atomic requests come without the mutex. */
+/* Walks the slots up from the one of the request's size; chunks that were sidelined only before one that is wholly free. */
+static bool take_from_slots_locked(const struct pcpu_request *req, bool pop_only, struct pcpu_area *area)
+{
+	int slot;
+
+	for (slot = pcpu_size_to_slot((size_t)req->bits << PCPU_MIN_ALLOC_SHIFT); slot < pcpu_free_slot; slot++) {
+		if (take_from_list_locked(slot, req, pop_only, area))
+			return true;
+	}
+	if (take_from_list_locked(pcpu_sidelined_slot, req, pop_only, area)) {
+		pcpu_chunk_reintegrate_locked(area->chunk);
+		return true;
+	}
+	return take_from_list_locked(pcpu_free_slot, req, pop_only, area);
+}
+
+/* @pop_only: nothing has to be populated for it, and the mutex need not be held. */
+static bool take_area(const struct pcpu_request *req, bool pop_only, struct pcpu_area *area)
+{
+	bool found, few_idle;
+
+	kmm_lock(&pcpu_lock);
+	if (req->reserved && pcpu_reserved_chunk)
+		found = take_from_chunk_locked(pcpu_reserved_chunk, req, pop_only, area);
+	else
+		found = take_from_slots_locked(req, pop_only, area);
+	few_idle = pcpu_nr_empty_pop_pages < PCPU_EMPTY_POP_PAGES_LOW;
+	kmm_unlock(&pcpu_lock);
+	if (unlikely(found && few_idle))
+		pcpu_balance_schedule();
+	return found;
+}
+
+/* NULL with *@area set, or why there is none. */
 static const char *find_area(const struct pcpu_request *req, struct pcpu_area *area)
 {
-	bool found;
-
 	for (;;) {
-		kmm_lock(&pcpu_lock);
-		if (req->reserved && pcpu_reserved_chunk)
-			found = take_from_chunk_locked(pcpu_reserved_chunk, req, area);
-		else
-			found = take_from_slots_locked(req, area);
-		kmm_unlock(&pcpu_lock);
-		if (found)
+		if (take_area(req, false, area))
 			return NULL;
 		if (req->reserved && pcpu_reserved_chunk)
 			return "alloc from reserved chunk failed";
-		if (req->atomic)
-			return "atomic alloc failed, no space left";
 		/* A new chunk serves any request; no other thread can take it away while the mutex is held, because
 		 * nothing in it is populated yet. */
 		if (!pcpu_chunk_create(req->gfp))
@@ -167,13 +207,35 @@ static bool request_init(struct pcpu_request *req, size_t size, size_t align, gf
 	return true;
 }
 
+/* For what no populated page could serve: NULL with *@area set, or why there is none. */
+static const char *alloc_slow(const struct pcpu_request *req, bool may_warn, struct pcpu_area *area)
+{
+	const char *why;
+
+	kmm_lock(&pcpu_alloc_mutex);
+	why = find_area(req, area);
+	if (!why)
+		why = populate_area(req, area);
+	if (why && may_warn)
+		warn_failed(req, why);
+	kmm_unlock(&pcpu_alloc_mutex);
+	return why;
+}
+
+/* Zeroes the area for every CPU. */
+static void clear_area(const struct pcpu_area *area, size_t size)
+{
+	char *base = pcpu_slices.base + pcpu_unit_off(area->chunk, 0, (size_t)area->off << PCPU_MIN_ALLOC_SHIFT);
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++, base += PCPU_SLICE_SIZE)
+		memset(base, 0, size);
+}
+
 static void __percpu *pcpu_alloc(size_t size, size_t align, bool reserved, gfp_t gfp)
 {
 	struct pcpu_request req = { .reserved = reserved };
 	struct pcpu_area area;
-	const char *why;
-	unsigned int cpu;
-	size_t off;
 
 	if (!kmm_boot_ensure())
 		return NULL;
@@ -182,23 +244,18 @@ static void __percpu *pcpu_alloc(size_t size, size_t align, bool reserved, gfp_t
 		return NULL;
 	}
 
+	if (unlikely(!take_area(&req, true, &area))) {
+		if (req.atomic) {
+			pcpu_note_atomic_failure();
+			return NULL;
+		}
+		if (alloc_slow(&req, !(gfp & __GFP_NOWARN), &area))
+			return NULL;
+	}
 	if (!req.atomic)
-		kmm_lock(&pcpu_alloc_mutex);
-	why = find_area(&req, &area);
-	if (!why && !req.atomic)
-		why = populate_area(&req, &area);
-	if (why && !req.atomic && !(gfp & __GFP_NOWARN))
-		warn_failed(&req, why);
-	if (!req.atomic)
-		kmm_unlock(&pcpu_alloc_mutex);
-	if (why)
-		return NULL;
-
-	off = (size_t)area.off << PCPU_MIN_ALLOC_SHIFT;
-	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		memset(pcpu_slices.base + pcpu_unit_off(area.chunk, cpu, off), 0,
-		       (size_t)req.bits << PCPU_MIN_ALLOC_SHIFT);
-	return pcpu_slices.base + pcpu_unit_off(area.chunk, 0, off);
+		pcpu_balance_owed();
+	clear_area(&area, (size_t)req.bits << PCPU_MIN_ALLOC_SHIFT);
+	return pcpu_slices.base + pcpu_unit_off(area.chunk, 0, (size_t)area.off << PCPU_MIN_ALLOC_SHIFT);
 }
 
 void __percpu *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp)
@@ -216,11 +273,24 @@ void __percpu *__alloc_reserved_percpu(size_t size, size_t align)
 	return pcpu_alloc(size, align, true, GFP_KERNEL);
 }
 
+/* Is it time to balance, now that something in @chunk was freed? */
+static bool wants_balance_locked(struct pcpu_chunk *chunk)
+{
+	/* More than one wholly free chunk. One that is isolated is in the hands of the balance. */
+	if (chunk->slot == pcpu_free_slot)
+		return chunk->list.next != chunk->list.prev;
+	if (likely(!pcpu_should_reclaim_locked(chunk)))
+		return false;
+	pcpu_chunk_isolate_locked(chunk);
+	return true;
+}
+
 /* Gives the area at @off bytes of the first slice back, or says why it is none. */
 static const char *free_off(size_t off)
 {
 	struct pcpu_chunk *chunk;
 	const char *why = NULL;
+	bool balance = false;
 	unsigned long bit;
 
 	kmm_lock(&pcpu_lock);
@@ -232,9 +302,13 @@ static const char *free_off(size_t off)
 		why = "not allocated, or freed already";
 	else if (off % PCPU_MIN_ALLOC_SIZE || !bitmap_test(chunk->map.bound, bit))
 		why = "not the start of an area";
-	else
+	else {
 		give_back_locked(chunk, (int)bit);
+		balance = wants_balance_locked(chunk);
+	}
 	kmm_unlock(&pcpu_lock);
+	if (unlikely(balance))
+		pcpu_balance_schedule();
 	return why;
 }
 

@@ -1,48 +1,251 @@
 /* SPDX-License-Identifier: MIT
- * balance.c - gives back what is populated and not used.
+ * balance.c - keeps a few populated pages ready for atomic requests, and gives back what is populated for nothing.
  *
- * Owns:       the decision which chunks and pages to let go.
+ * Owns:       the balance work; the decision which chunks and pages to let go, and which to populate ahead.
  * Locks:      pcpu_alloc_mutex throughout, pcpu_lock for each decision.
+ * Lock-free:  owed and atomic_failed are RELAXED hints: seen late, they cost one balance too late or too many.
  * Invariants: none of its own. Nothing that a request could not create again is taken; the first unit is immutable.
  *
- * Between PCPU_EMPTY_POP_PAGES_LOW and _HIGH empty populated pages are what balancing by itself leaves to atomic
- * requests; a trim leaves none.
+ *                 free: too many idle pages              balance: idle pages taken away
+ *   (in its slot) --------------------------> (to_depopulate) --------------------------> (sidelined)
+ *        ^                                        |                                            |
+ *        |   balance: few idle pages left, or     |              a request found room here,    |
+ *        +---- the chunk is wholly free ----------+------------- where the slots had none -----+
+ *   A sidelined chunk that gets idle pages by a free goes back to to_depopulate.
  *
- * Source:     pcpu_balance_free(), pcpu_reclaim_populated(), mm/percpu.c, Linux 6.1. Differs: a page is taken out of
- *             the map before it is taken away, so that its chunk need not be isolated meanwhile.
+ * Where the library has no thread, who wanted the balance leaves a note, and the next request that may wait does it.
+ *
+ * Source:     pcpu_balance_workfn() and what it calls, pcpu_should_reclaim_chunk(), mm/percpu.c, Linux 6.1. Differs: a page
+ *             is taken out of the map before it is taken away, so nothing depends on its chunk being isolated meanwhile.
  */
 #include "percpu/percpu.h"
 #include "percpu/percpu_internal.h"
 
 #include "arch/arch.h"
+#include "base/atomic.h"
+#include "base/bitmap.h"
+#include "base/report.h"
+#include "base/work.h"
 
-/* A wholly free chunk that can go, out of its slot, or NULL. */
-static struct pcpu_chunk *pick_free_chunk(void)
+/* Balancing takes nothing from reserves, waits for nobody, and fails in silence: the request that needs it will tell. */
+#define BALANCE_GFP ((GFP_KERNEL & ~__GFP_DIRECT_RECLAIM) | __GFP_NORETRY | __GFP_NOWARN)
+
+static bool owed;          /* somebody wanted the work and there is no thread */
+static bool atomic_failed; /* an atomic request found no populated page since the last balance */
+static bool suspended;     /* a test looks at what happens without */
+
+/* Is more of @chunk populated for nothing than the others need? */
+bool pcpu_should_reclaim_locked(const struct pcpu_chunk *chunk)
+{
+	const int idle = chunk->map.nr_empty_pop_pages;
+
+	kmm_assert_held(&pcpu_lock);
+	if (!idle || chunk->immutable)
+		return false;
+	return pcpu_chunk_is_isolated(chunk) || (pcpu_nr_empty_pop_pages > PCPU_EMPTY_POP_PAGES_HIGH + idle &&
+						 idle >= chunk->map.nr_pages / PCPU_EMPTY_POP_RECLAIM_THRESHOLD);
+}
+
+/* A wholly free chunk that can go, out of its slot, or NULL. @spare_one: the first stays. @unpopulated: only such. */
+static struct pcpu_chunk *pick_free_chunk(bool spare_one, bool unpopulated)
 {
 	struct pcpu_chunk *chunk, *found = NULL;
 
 	kmm_lock(&pcpu_lock);
 	cds_list_for_each_entry(chunk, &pcpu_chunk_lists[pcpu_free_slot], list) {
-		if (!chunk->immutable) {
+		if (!spare_one && !chunk->immutable && !(unpopulated && chunk->map.nr_empty_pop_pages)) {
 			found = chunk;
 			pcpu_chunk_remove_locked(chunk);
 			break;
+		}
+		spare_one = false;
+	}
+	kmm_unlock(&pcpu_lock);
+	return found;
+}
+
+static size_t free_chunks(bool spare_one, bool unpopulated)
+{
+	struct pcpu_chunk *chunk;
+	size_t bytes = 0;
+
+	while ((chunk = pick_free_chunk(spare_one, unpopulated)))
+		bytes += pcpu_chunk_destroy(chunk);
+	return bytes;
+}
+
+/* The first chunk of @list, NULL for none. Nobody else takes it off while the mutex is held. */
+static struct pcpu_chunk *first_on_list(int list)
+{
+	struct pcpu_chunk *chunk = NULL;
+
+	kmm_lock(&pcpu_lock);
+	if (!cds_list_empty(&pcpu_chunk_lists[list]))
+		chunk = cds_list_first_entry(&pcpu_chunk_lists[list], struct pcpu_chunk, list);
+	kmm_unlock(&pcpu_lock);
+	return chunk;
+}
+
+static bool enough_idle_pages(void)
+{
+	bool enough;
+
+	kmm_lock(&pcpu_lock);
+	enough = pcpu_nr_empty_pop_pages >= PCPU_EMPTY_POP_PAGES_HIGH;
+	kmm_unlock(&pcpu_lock);
+	return enough;
+}
+
+/* Empties the list of chunks to depopulate. */
+static void reclaim_populated(void)
+{
+	struct pcpu_chunk *chunk;
+
+	while ((chunk = first_on_list(pcpu_to_depopulate_slot))) {
+		int below = chunk->map.nr_pages;
+
+		while (enough_idle_pages() && pcpu_depopulate_run(chunk, &below))
+			;
+		kmm_lock(&pcpu_lock);
+		/* Idle pages that are left are needed. */
+		if (pcpu_chunk_is_free(chunk) ||
+		    (chunk->map.nr_empty_pop_pages && pcpu_nr_empty_pop_pages < PCPU_EMPTY_POP_PAGES_HIGH))
+			pcpu_chunk_reintegrate_locked(chunk);
+		else
+			pcpu_chunk_sideline_locked(chunk);
+		kmm_unlock(&pcpu_lock);
+	}
+}
+
+/* The fullest chunk that has room for a page and pages to populate: atomic requests shall not break up others. */
+static struct pcpu_chunk *find_unpopulated(void)
+{
+	struct pcpu_chunk *chunk, *found = NULL;
+	int slot;
+
+	kmm_lock(&pcpu_lock);
+	for (slot = pcpu_size_to_slot(PAGE_SIZE); !found && slot <= pcpu_free_slot; slot++) {
+		cds_list_for_each_entry(chunk, &pcpu_chunk_lists[slot], list) {
+			if (chunk->nr_populated < chunk->map.nr_pages) {
+				found = chunk;
+				break;
+			}
 		}
 	}
 	kmm_unlock(&pcpu_lock);
 	return found;
 }
 
+/* Populates up to @nr pages of @chunk, the first holes first. Returns how many, 0 for no memory. */
+static int populate_holes(struct pcpu_chunk *chunk, int nr)
+{
+	const unsigned long end = (unsigned long)chunk->map.nr_pages;
+	const unsigned long start = find_first_zero_bit(chunk->map.populated, end);
+	const unsigned long hole_end = find_next_bit(chunk->map.populated, end, start);
+
+	nr = min_of(nr, (int)(hole_end - start));
+	return pcpu_populate_pages(chunk, (int)start, (int)start + nr, BALANCE_GFP) ? 0 : nr;
+}
+
+static int missing_idle_pages(void)
+{
+	int nr;
+
+	kmm_lock(&pcpu_lock);
+	nr = PCPU_EMPTY_POP_PAGES_HIGH - pcpu_nr_empty_pop_pages;
+	kmm_unlock(&pcpu_lock);
+	/* A request larger than what is free in one piece would fail for ever if its failure changed nothing. */
+	if (READ_ONCE(atomic_failed)) {
+		WRITE_ONCE(atomic_failed, false);
+		nr = PCPU_EMPTY_POP_PAGES_HIGH;
+	}
+	return nr;
+}
+
+static void populate_ahead(void)
+{
+	int missing = missing_idle_pages(), nr;
+
+	for (; missing > 0; missing -= nr) {
+		struct pcpu_chunk *chunk = find_unpopulated();
+
+		if (!chunk)
+			chunk = pcpu_chunk_create(BALANCE_GFP);
+		nr = chunk ? populate_holes(chunk, missing) : 0;
+		if (!nr)
+			return;
+	}
+}
+
+static void balance(void)
+{
+	kmm_lock(&pcpu_alloc_mutex);
+	free_chunks(true, false);
+	reclaim_populated();
+	populate_ahead();
+	/* What became free meanwhile, unless it was populated ahead. */
+	free_chunks(true, true);
+	kmm_unlock(&pcpu_alloc_mutex);
+}
+
+static void balance_fn(struct kmm_work *work)
+{
+	(void)work;
+	balance();
+}
+
+static struct kmm_work balance_work = KMM_WORK_INIT(balance_fn);
+
+/* Balancing soon. The caller has changed something under pcpu_lock, and holds no lock of a higher rank than
+ * pcpu_alloc_mutex now. */
+void pcpu_balance_schedule(void)
+{
+	if (!READ_ONCE(suspended) && unlikely(!kmm_work_schedule(&balance_work, 0)))
+		WRITE_ONCE(owed, true);
+}
+
+/* For a request that may wait, with no lock held: does what no thread could be found for. */
+void pcpu_balance_owed(void)
+{
+	if (likely(!READ_ONCE(owed)))
+		return;
+	WRITE_ONCE(owed, false);
+	balance();
+}
+
+void pcpu_note_atomic_failure(void)
+{
+	WRITE_ONCE(atomic_failed, true);
+	pcpu_balance_schedule();
+}
+
+void pcpu_balance_reset(void)
+{
+	owed = false;
+	atomic_failed = false;
+	suspended = false;
+}
+
+void pcpu_balance_suspend_for_test(bool suspend)
+{
+	WRITE_ONCE(suspended, suspend);
+}
+
+/* Balances now, on this thread. */
+void pcpu_balance_for_test(void)
+{
+	balance();
+}
+
 size_t percpu_trim(void)
 {
-	size_t position, bytes = 0;
+	size_t position, bytes;
 	struct pcpu_chunk *chunk;
 
 	if (!pcpu_first_chunk)
 		return 0;
 	kmm_lock(&pcpu_alloc_mutex);
-	while ((chunk = pick_free_chunk()))
-		bytes += pcpu_chunk_destroy(chunk);
+	bytes = free_chunks(false, false);
 	for (position = 0; position < pcpu_nr_positions; position++) {
 		chunk = pcpu_chunk_table[position];
 		if (chunk && !chunk->immutable)

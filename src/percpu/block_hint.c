@@ -348,6 +348,12 @@ static bool contig_fits(const struct pcpu_block_md *md, int bits, int align)
 	return ALIGN_UP(md->contig_hint_start, align) - md->contig_hint_start + bits <= md->contig_hint;
 }
 
+/* Does the longest run of all serve @bits aligned to @align? */
+bool pcpu_contig_fits(const struct pcpu_map *map, int bits, int align)
+{
+	return contig_fits(&map->chunk_md, bits, align);
+}
+
 /* Where a search for @bits starts: behind the scan hint if that is too short and the contig run still comes. */
 static int search_start(const struct pcpu_block_md *md, int bits)
 {

@@ -5,8 +5,8 @@
  * Locks:      pcpu_lock guards lists and table; pcpu_alloc_mutex is held across creation and destruction.
  * Invariants: C2, C3 of percpu_internal.h.
  *
- * The maps and the struct of a chunk lie in one piece of memory: from memblock for the parts of the first chunk, in
- * whole pages for the others. Nothing here comes from kmalloc, which stands on top of this room (Linux 6.1 has that
+ * The maps and the struct of a chunk lie in one piece of memory: from memblock for the parts of the first chunk, from
+ * chunk_meta.c for the others. Nothing here comes from kmalloc, which stands on top of this room (Linux 6.1 has that
  * upward edge in pcpu_mem_zalloc()).
  *
  * Source:     pcpu_size_to_slot(), pcpu_chunk_relocate(), pcpu_alloc_chunk(), pcpu_create_chunk(), mm/percpu.c and
@@ -29,10 +29,14 @@ int pcpu_unit_pages;
 size_t pcpu_nr_positions;
 int pcpu_nr_slots;
 int pcpu_free_slot;
+int pcpu_sidelined_slot;
+int pcpu_to_depopulate_slot;
+int pcpu_nr_lists;
 struct pcpu_chunk *pcpu_first_chunk;
 struct pcpu_chunk *pcpu_reserved_chunk;
-struct cds_list_head pcpu_chunk_lists[PCPU_MAX_SLOTS];
+struct cds_list_head pcpu_chunk_lists[PCPU_MAX_LISTS];
 int pcpu_nr_empty_pop_pages;
+struct pcpu_stats pcpu_stats;
 
 /* Untouched parts of these cost no memory: a process has few chunks. */
 struct pcpu_chunk *pcpu_chunk_table[PCPU_MAX_CHUNKS];
@@ -56,8 +60,7 @@ static int chunk_slot(const struct pcpu_chunk *chunk)
 	return bits ? pcpu_size_to_slot((size_t)bits << PCPU_MIN_ALLOC_SHIFT) : 0;
 }
 
-/* The lists for units of @unit_size bytes: one for each slot, the last for wholly free chunks. Lists of chunks that are
- * being emptied would follow behind it. */
+/* The lists for units of @unit_size bytes: one for each slot, the last for wholly free chunks, and the side lists. */
 void pcpu_slots_init(size_t unit_size)
 {
 	int i;
@@ -67,9 +70,13 @@ void pcpu_slots_init(size_t unit_size)
 	pcpu_nr_positions = PCPU_SLICE_SIZE >> pcpu_unit_shift;
 	pcpu_nr_slots = pcpu_size_to_slot_raw(unit_size) + 2;
 	pcpu_free_slot = pcpu_nr_slots - 1;
-	for (i = 0; i < pcpu_nr_slots; i++)
+	pcpu_sidelined_slot = pcpu_free_slot + 1;
+	pcpu_to_depopulate_slot = pcpu_free_slot + 2;
+	pcpu_nr_lists = pcpu_free_slot + 3;
+	for (i = 0; i < pcpu_nr_lists; i++)
 		CDS_INIT_LIST_HEAD(&pcpu_chunk_lists[i]);
 	pcpu_nr_empty_pop_pages = 0;
+	memset(&pcpu_stats, 0, sizeof(pcpu_stats));
 }
 
 static void chunk_unlink(struct pcpu_chunk *chunk)
@@ -79,33 +86,63 @@ static void chunk_unlink(struct pcpu_chunk *chunk)
 	chunk->slot = -1;
 }
 
-/*
- * Moves @chunk to the slot that its hints call for: to the head of a higher one, where it is found first, to the tail
- * of a lower one, where it is found last. The reserved chunk is never in a slot.
- */
-void pcpu_chunk_relocate_locked(struct pcpu_chunk *chunk)
+static void chunk_move(struct pcpu_chunk *chunk, int slot, bool to_front)
 {
-	int old = chunk->slot, slot = chunk_slot(chunk);
-
 	kmm_assert_held(&pcpu_lock);
-	if (slot == old || chunk == pcpu_reserved_chunk)
-		return;
 	chunk_unlink(chunk);
-	if (old < slot)
+	if (to_front)
 		cds_list_add(&chunk->list, &pcpu_chunk_lists[slot]);
 	else
 		cds_list_add_tail(&chunk->list, &pcpu_chunk_lists[slot]);
 	chunk->slot = slot;
 }
 
+bool pcpu_chunk_is_isolated(const struct pcpu_chunk *chunk)
+{
+	return chunk->slot > pcpu_free_slot;
+}
+
+/*
+ * Moves @chunk to the slot that its hints call for: to the head of a higher one, where it is found first, to the tail
+ * of a lower one, where it is found last. The reserved chunk is never in a slot, and an isolated one stays where it is.
+ */
+void pcpu_chunk_relocate_locked(struct pcpu_chunk *chunk)
+{
+	int slot = chunk_slot(chunk);
+
+	if (slot != chunk->slot && chunk != pcpu_reserved_chunk && !pcpu_chunk_is_isolated(chunk))
+		chunk_move(chunk, slot, chunk->slot < slot);
+}
+
 /* @chunk has small holes and could not serve a small request: out of the way of the next one, until something in it is
  * freed. */
 void pcpu_chunk_aside_locked(struct pcpu_chunk *chunk)
 {
-	kmm_assert_held(&pcpu_lock);
-	chunk_unlink(chunk);
-	cds_list_add(&chunk->list, &pcpu_chunk_lists[0]);
-	chunk->slot = 0;
+	chunk_move(chunk, 0, true);
+}
+
+/* @chunk has populated pages to spare: no request finds it until they were taken away. */
+void pcpu_chunk_isolate_locked(struct pcpu_chunk *chunk)
+{
+	kmm_assert(!chunk->immutable);
+	if (!pcpu_chunk_is_isolated(chunk))
+		pcpu_nr_empty_pop_pages -= chunk->map.nr_empty_pop_pages;
+	chunk_move(chunk, pcpu_to_depopulate_slot, true);
+}
+
+/* They were: it serves only when the chunks in the slots cannot, so that it may become free as a whole. */
+void pcpu_chunk_sideline_locked(struct pcpu_chunk *chunk)
+{
+	kmm_assert(pcpu_chunk_is_isolated(chunk));
+	chunk_move(chunk, pcpu_sidelined_slot, false);
+}
+
+/* An isolated chunk is needed after all. */
+void pcpu_chunk_reintegrate_locked(struct pcpu_chunk *chunk)
+{
+	kmm_assert(pcpu_chunk_is_isolated(chunk));
+	chunk_move(chunk, chunk_slot(chunk), true);
+	pcpu_nr_empty_pop_pages += chunk->map.nr_empty_pop_pages;
 }
 
 /* Nobody finds @chunk any more, by a request or by an address. */
@@ -114,18 +151,26 @@ void pcpu_chunk_remove_locked(struct pcpu_chunk *chunk)
 	size_t position = chunk->base_off >> pcpu_unit_shift;
 
 	kmm_assert_held(&pcpu_lock);
+	if (!pcpu_chunk_is_isolated(chunk))
+		pcpu_nr_empty_pop_pages -= chunk->map.nr_empty_pop_pages;
 	chunk_unlink(chunk);
 	pcpu_chunk_table[position] = NULL;
 	bitmap_clear(pcpu_positions, position, 1);
-	pcpu_nr_empty_pop_pages -= chunk->map.nr_empty_pop_pages;
+	pcpu_stats.nr_chunks--;
 }
 
-/* @chunk's count of empty populated pages went up by @delta. */
+/* @chunk's count of empty populated pages went up by @delta. One in no slot does not count, see C1. */
 void pcpu_chunk_count_empty_locked(const struct pcpu_chunk *chunk, int delta)
 {
 	kmm_assert_held(&pcpu_lock);
-	if (chunk != pcpu_reserved_chunk)
+	if (chunk->slot >= 0 && !pcpu_chunk_is_isolated(chunk))
 		pcpu_nr_empty_pop_pages += delta;
+}
+
+static void count_chunk_locked(void)
+{
+	pcpu_stats.nr_chunks++;
+	pcpu_stats.nr_max_chunks = max_of(pcpu_stats.nr_max_chunks, pcpu_stats.nr_chunks);
 }
 
 /* Where the parts of a chunk's metadata start, bytes; each is a multiple of a long. */
@@ -183,26 +228,23 @@ void pcpu_chunk_init(struct pcpu_chunk *chunk, size_t base_off, size_t start_off
 /* A chunk at the lowest free position, in its slot, nothing of it populated. NULL: no page, or the slices are full. */
 struct pcpu_chunk *pcpu_chunk_create(gfp_t gfp)
 {
-	unsigned int order = get_order(pcpu_chunk_meta_size(pcpu_unit_pages));
 	struct pcpu_chunk *chunk;
 	size_t position;
-	struct page *page;
 
 	kmm_assert_held(&pcpu_alloc_mutex);
 	position = find_first_zero_bit(pcpu_positions, pcpu_nr_positions);
 	if (position >= pcpu_nr_positions)
 		return NULL;
-	page = alloc_pages(gfp | __GFP_ZERO, order);
-	if (!page)
+	chunk = pcpu_meta_get(position, gfp);
+	if (!chunk)
 		return NULL;
-	chunk = page_address(page);
 	pcpu_chunk_init(chunk, position << pcpu_unit_shift, 0, pcpu_unit_size());
-	chunk->meta_order = order;
 
 	kmm_lock(&pcpu_lock);
 	pcpu_chunk_table[position] = chunk;
 	bitmap_set(pcpu_positions, position, 1);
 	pcpu_chunk_relocate_locked(chunk);
+	count_chunk_locked();
 	kmm_unlock(&pcpu_lock);
 	return chunk;
 }
@@ -210,14 +252,12 @@ struct pcpu_chunk *pcpu_chunk_create(gfp_t gfp)
 /* Ends a wholly free chunk that was removed from slot and table. Returns bytes given back. */
 size_t pcpu_chunk_destroy(struct pcpu_chunk *chunk)
 {
-	unsigned int order = chunk->meta_order;
-	size_t nr_pages;
+	size_t bytes;
 
 	kmm_assert_held(&pcpu_alloc_mutex);
 	kmm_assert(chunk->slot < 0 && pcpu_chunk_is_free(chunk));
-	nr_pages = (size_t)pcpu_depopulate_idle(chunk) * kmm_nr_cpu_ids;
-	__free_pages(virt_to_page(chunk), order);
-	return (nr_pages + (1UL << order)) << PAGE_SHIFT;
+	bytes = (size_t)pcpu_depopulate_idle(chunk) * kmm_nr_cpu_ids << PAGE_SHIFT;
+	return bytes + pcpu_meta_put(chunk->base_off >> pcpu_unit_shift);
 }
 
 /* The chunk that serves the byte at @off of the slices' first; NULL for none. */
@@ -243,8 +283,9 @@ void pcpu_chunk_enter_first_locked(void)
 	kmm_assert_held(&pcpu_lock);
 	pcpu_chunk_table[0] = pcpu_first_chunk;
 	bitmap_set(pcpu_positions, 0, 1);
-	pcpu_chunk_count_empty_locked(pcpu_first_chunk, pcpu_first_chunk->map.nr_empty_pop_pages);
 	pcpu_chunk_relocate_locked(pcpu_first_chunk);
+	pcpu_chunk_count_empty_locked(pcpu_first_chunk, pcpu_first_chunk->map.nr_empty_pop_pages);
+	count_chunk_locked();
 }
 
 /* Forgets all chunks: their memory goes with the arena. */

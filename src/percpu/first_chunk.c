@@ -24,6 +24,7 @@
 #include "base/report.h"
 
 struct arena_range pcpu_slices;
+struct pcpu_alloc_info pcpu_unit_info;
 
 /* The boot words of Linux about this room (percpu_alloc=) choose between layouts that do not exist here. */
 const struct kmm_param percpu_params[] = { { .name = NULL } };
@@ -87,7 +88,11 @@ int pcpu_setup_first_chunk(const struct pcpu_alloc_info *info)
 		return -ENOMEM;
 	pcpu_slots_init(info->unit_size);
 	pcpu_warnings_reset();
-	if (map_first_unit(info))
+	pcpu_balance_reset();
+	pcpu_unit_info = *info;
+	pcpu_setup_groups();
+	pcpu_bind_groups();
+	if (pcpu_meta_start() || map_first_unit(info))
 		goto fail;
 	if (info->reserved_size) {
 		pcpu_reserved_chunk = alloc_first_chunk(reserved, dyn);
@@ -151,6 +156,7 @@ void percpu_stop(bool final)
 	else
 		arena_range_release(&pcpu_slices);
 	pcpu_chunks_reset();
+	pcpu_meta_stop(final);
 	pcpu_nr_empty_pop_pages = 0;
 }
 

@@ -20,10 +20,12 @@
  *   H2  left_free, right_free and first_free are exact; first_free is nr_bits where nothing is free
  *   H3  scan_hint is 0, or the length of a free run at scan_hint_start, not the contig run, such that no run that
  *       starts before it is longer
- *   C1  free_bytes counts the free bits; nr_empty_pop_pages the pages that are populated and wholly free
- *   C2  a chunk is on the list of the slot of its contig_hint, or aside on list 0 after it disappointed a search.
- *       The reserved chunk is on no list
- *   C3  the table of chunks and the bitmap of positions agree
+ *   C1  free_bytes counts the free bits; nr_empty_pop_pages the pages that are populated and wholly free; the sum over
+ *       all chunks leaves out the reserved chunk and the isolated ones
+ *   C2  a chunk is on the list of the slot of its contig_hint, or aside on list 0 after it disappointed a search, or
+ *       isolated: on the list of those to be depopulated, then on that of the sidelined. The reserved chunk is on no list
+ *   C3  the table of chunks and the bitmap of positions agree; bookkeeping of a position is mapped if it is in use
+ *   C4  the counts of areas: of each chunk, and of all chunks together
  *   P1  a populated page of a chunk that is not immutable has one frame for every CPU; any other page has none
  *   P2  an allocated area lies in populated pages, but for the one area that the holder of pcpu_alloc_mutex populates
  *
@@ -66,11 +68,16 @@
 /* How many populated pages without an allocation balancing keeps ready for atomic requests. */
 #define PCPU_EMPTY_POP_PAGES_LOW 2
 #define PCPU_EMPTY_POP_PAGES_HIGH 4
+/* A chunk is depopulated when more than one in this many of its pages are populated for nothing. */
+#define PCPU_EMPTY_POP_RECLAIM_THRESHOLD 4
 
 /* The parts of the first chunk, bytes: the reserved part of every build; dynamic takes the rest of the unit, at least
  * what the caches of the object allocator need before there is a page allocator. */
 #define PERCPU_MODULE_RESERVE ((size_t)0x2000)
 #define PERCPU_DYNAMIC_EARLY_SIZE ((size_t)0x3000)
+
+/* As many CPUs as a start allows at most. */
+#define PCPU_MAX_CPUS 256
 
 #define PCPU_SLICE_SIZE ((size_t)1 << KMM_PCPU_SLICE_SHIFT)
 #define PCPU_MAX_CHUNKS (PCPU_SLICE_SIZE / PCPU_MIN_UNIT_SIZE)
@@ -110,9 +117,24 @@ struct pcpu_chunk {
 	size_t base_off;           /* bytes from the start of each slice; constant */
 	size_t start_offset;       /* served bytes are [start_offset, end_offset) of the unit; constant */
 	size_t end_offset;
-	int nr_populated;        /* pages, pcpu_alloc_mutex */
-	unsigned int meta_order; /* log2 pages of this very struct and its maps */
-	struct page **frames;    /* by page: a chain over page->next of the frames of all CPUs, pcpu_alloc_mutex */
+	int nr_populated;     /* pages, pcpu_alloc_mutex */
+	int nr_alloc;         /* areas, those that are no part of the unit not counted; pcpu_lock */
+	int max_alloc_size;   /* the largest area ever, bytes; pcpu_lock */
+	struct page **frames; /* by page: a chain over page->next of the frames of all CPUs, in the order of pcpu_units;
+				 pcpu_alloc_mutex */
+};
+
+/* What ever happened, pcpu_lock. Bytes where it says size. */
+struct pcpu_stats {
+	uint64_t nr_alloc, nr_dealloc, nr_cur_alloc, nr_max_alloc; /* areas */
+	unsigned int nr_chunks, nr_max_chunks;
+	size_t min_alloc_size, max_alloc_size;
+};
+
+/* The CPUs whose units take memory from one node: pcpu_units[first] to pcpu_units[first + nr_units - 1]. */
+struct pcpu_group {
+	unsigned int node;
+	unsigned int first, nr_units;
 };
 
 /* How the first chunk is cut, bytes. */
@@ -130,19 +152,30 @@ extern struct kmm_lock pcpu_lock;
 extern struct arena_range pcpu_slices;
 extern unsigned int pcpu_unit_shift; /* log2 bytes */
 extern int pcpu_unit_pages;
-extern size_t pcpu_nr_positions; /* chunks that a slice holds */
-extern int pcpu_nr_slots;
-extern int pcpu_free_slot;                     /* wholly free chunks; the last list */
+extern size_t pcpu_nr_positions;               /* chunks that a slice holds */
+extern int pcpu_nr_slots;                      /* by size, with that of wholly free chunks, which is the last */
+extern int pcpu_free_slot;                     /* wholly free chunks */
+extern int pcpu_sidelined_slot;                /* isolated and depopulated: last resort before a free chunk */
+extern int pcpu_to_depopulate_slot;            /* isolated, to be depopulated: not searched */
+extern int pcpu_nr_lists;                      /* slots and side lists */
+extern struct pcpu_alloc_info pcpu_unit_info;  /* as the first chunk was cut */
 extern struct pcpu_chunk *pcpu_first_chunk;    /* its dynamic part; NULL: the room does not run */
 extern struct pcpu_chunk *pcpu_reserved_chunk; /* its reserved part, or NULL */
 
-#define PCPU_MAX_SLOTS (KMM_PCPU_SLICE_SHIFT + 2)
-extern struct cds_list_head pcpu_chunk_lists[PCPU_MAX_SLOTS]; /* pcpu_lock */
+#define PCPU_MAX_LISTS (KMM_PCPU_SLICE_SHIFT + 4)
+extern struct cds_list_head pcpu_chunk_lists[PCPU_MAX_LISTS]; /* pcpu_lock */
 extern struct pcpu_chunk *pcpu_chunk_table[PCPU_MAX_CHUNKS];  /* by position; pcpu_lock */
-extern int pcpu_nr_empty_pop_pages;                           /* of all chunks but the reserved one; pcpu_lock */
+extern int pcpu_nr_empty_pop_pages;                           /* see C1; pcpu_lock */
+extern struct pcpu_stats pcpu_stats;                          /* pcpu_lock */
+
+/* unit_map.c: constant from pcpu_setup_groups() on. */
+extern struct pcpu_group pcpu_groups[]; /* one for each node that has CPUs */
+extern unsigned int pcpu_nr_groups;
+extern unsigned short pcpu_units[]; /* the possible CPUs, group by group */
 
 /* block_hint.c: no locks, no globals. Sizes and offsets in bits. */
 void pcpu_map_init(struct pcpu_map *map);
+bool pcpu_contig_fits(const struct pcpu_map *map, int bits, int align);
 int pcpu_find_block_fit(const struct pcpu_map *map, int bits, int align, bool pop_only);
 int pcpu_alloc_area(struct pcpu_map *map, int bits, int align, int start);
 int pcpu_area_bits(const struct pcpu_map *map, int off);
@@ -180,6 +213,10 @@ int pcpu_size_to_slot_raw(size_t size);
 int pcpu_size_to_slot(size_t size);
 void pcpu_slots_init(size_t unit_size);
 size_t pcpu_chunk_meta_size(int nr_pages);
+bool pcpu_chunk_is_isolated(const struct pcpu_chunk *chunk);
+void pcpu_chunk_isolate_locked(struct pcpu_chunk *chunk);
+void pcpu_chunk_sideline_locked(struct pcpu_chunk *chunk);
+void pcpu_chunk_reintegrate_locked(struct pcpu_chunk *chunk);
 void pcpu_chunk_init(struct pcpu_chunk *chunk, size_t base_off, size_t start_offset, size_t end_offset);
 void pcpu_chunk_relocate_locked(struct pcpu_chunk *chunk);
 void pcpu_chunk_aside_locked(struct pcpu_chunk *chunk);
@@ -194,7 +231,28 @@ bool pcpu_position_used(size_t position);
 
 /* populate.c */
 int pcpu_populate_pages(struct pcpu_chunk *chunk, int page_start, int page_end, gfp_t gfp);
+struct page *pcpu_frame_of(const struct pcpu_chunk *chunk, int page_idx, unsigned int cpu);
+int pcpu_depopulate_run(struct pcpu_chunk *chunk, int *below);
 int pcpu_depopulate_idle(struct pcpu_chunk *chunk);
+
+/* unit_map.c */
+void pcpu_setup_groups(void);
+void pcpu_bind_groups(void);
+
+/* chunk_meta.c: where the bookkeeping of the chunk at a position is. pcpu_alloc_mutex; get returns zeros, or NULL. */
+int pcpu_meta_start(void);
+void pcpu_meta_stop(bool final);
+struct pcpu_chunk *pcpu_meta_get(size_t position, gfp_t gfp);
+size_t pcpu_meta_put(size_t position);
+
+/* balance.c */
+bool pcpu_should_reclaim_locked(const struct pcpu_chunk *chunk);
+void pcpu_balance_schedule(void);
+void pcpu_balance_owed(void);
+void pcpu_note_atomic_failure(void);
+void pcpu_balance_reset(void);
+void pcpu_balance_suspend_for_test(bool suspend);
+void pcpu_balance_for_test(void);
 
 /* first_chunk.c */
 int pcpu_setup_first_chunk(const struct pcpu_alloc_info *info);

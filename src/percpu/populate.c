@@ -7,8 +7,7 @@
  *
  * A page of a slice is paid for with a frame of the arena: the frame is taken from the page allocator, and the memory
  * behind it goes back to the system, so that what the process uses stays what the limit counts. The frames of one page
- * of the chunk, one for each CPU, are chained through the struct page itself; which of them pays for which CPU does not
- * matter.
+ * of the chunk, one for each CPU and from its node if that has one left, are chained through the struct page itself.
  *
  * Source:     pcpu_populate_chunk(), pcpu_depopulate_chunk(), mm/percpu-vm.c, Linux 6.1. Differs: the unpopulated pages
  *             of a request are populated all or none; the kernel leaves those before the failure.
@@ -49,23 +48,36 @@ static void free_frames(struct pcpu_chunk *chunk, int page_idx)
 	}
 }
 
-/* One frame for each CPU, or -ENOMEM and none. */
+/* One frame for each CPU, or -ENOMEM and none. From the last unit on, so that the chain has the order of pcpu_units. */
 static int charge_frames(struct pcpu_chunk *chunk, int page_idx, gfp_t gfp)
 {
-	unsigned int cpu;
+	unsigned int g = pcpu_nr_groups, i;
 
-	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
-		struct page *page = alloc_page(gfp);
+	while (g--) {
+		for (i = 0; i < pcpu_groups[g].nr_units; i++) {
+			struct page *page = alloc_pages_node((int)pcpu_groups[g].node, gfp, 0);
 
-		if (!page) {
-			free_frames(chunk, page_idx);
-			return -ENOMEM;
+			if (!page) {
+				free_frames(chunk, page_idx);
+				return -ENOMEM;
+			}
+			arena_give_back(page_to_pfn(page), 1);
+			page->next = chunk->frames[page_idx];
+			chunk->frames[page_idx] = page;
 		}
-		arena_give_back(page_to_pfn(page), 1);
-		page->next = chunk->frames[page_idx];
-		chunk->frames[page_idx] = page;
 	}
 	return 0;
+}
+
+/* The frame that pays for @page_idx of @cpu's unit, which is populated. NULL in an immutable chunk. Under either lock. */
+struct page *pcpu_frame_of(const struct pcpu_chunk *chunk, int page_idx, unsigned int cpu)
+{
+	struct page *page = chunk->frames[page_idx];
+	unsigned int i;
+
+	for (i = 0; page && pcpu_units[i] != cpu; i++)
+		page = page->next;
+	return page;
 }
 
 static void unmap_run(const struct pcpu_chunk *chunk, unsigned int nr_cpus, int start, int end)
@@ -139,44 +151,53 @@ undo_frames:
 	return -ENOMEM;
 }
 
-/* A run of pages that are populated and wholly free, taken out of the map: from then on an atomic request does not come
- * here, and any other waits for pcpu_alloc_mutex. False when there is none at or behind *@start. */
+/* The last run of pages below *@end that are populated and wholly free, taken out of the map: from then on an atomic
+ * request does not come here, and any other waits for pcpu_alloc_mutex. False when there is none. */
 static bool take_idle_run(struct pcpu_chunk *chunk, int *start, int *end)
 {
 	struct pcpu_map *map = &chunk->map;
-	int empty, page = *start;
+	int empty, page = *end;
 
 	kmm_lock(&pcpu_lock);
-	while (page < map->nr_pages && !pcpu_page_is_idle(map, page))
-		page++;
-	*start = page;
-	while (page < map->nr_pages && pcpu_page_is_idle(map, page))
-		page++;
+	while (page > 0 && !pcpu_page_is_idle(map, page - 1))
+		page--;
 	*end = page;
+	while (page > 0 && pcpu_page_is_idle(map, page - 1))
+		page--;
+	*start = page;
 	if (*end > *start) {
 		empty = map->nr_empty_pop_pages;
 		pcpu_map_depopulated(map, *start, *end);
 		chunk->nr_populated -= *end - *start;
-		/* One that was removed from its slot does not count any more. */
-		if (chunk->slot >= 0)
-			pcpu_chunk_count_empty_locked(chunk, map->nr_empty_pop_pages - empty);
+		pcpu_chunk_count_empty_locked(chunk, map->nr_empty_pop_pages - empty);
 	}
 	kmm_unlock(&pcpu_lock);
 	return *end > *start;
 }
 
-/* Takes the memory of all pages in which no area lies. Returns how many, in pages of the chunk. */
-int pcpu_depopulate_idle(struct pcpu_chunk *chunk)
+/* Takes the memory of the last run of pages below *@below in which no area lies, and moves *@below to its start. Returns
+ * its length, 0 when there is none. */
+int pcpu_depopulate_run(struct pcpu_chunk *chunk, int *below)
 {
-	int start = 0, end, page_idx, nr = 0;
+	int start, end = *below, page_idx;
 
 	kmm_assert_held(&pcpu_alloc_mutex);
 	kmm_assert(!chunk->immutable);
-	for (; take_idle_run(chunk, &start, &end); start = end) {
-		unmap_run(chunk, kmm_nr_cpu_ids, start, end);
-		for (page_idx = start; page_idx < end; page_idx++)
-			free_frames(chunk, page_idx);
-		nr += end - start;
-	}
+	if (!take_idle_run(chunk, &start, &end))
+		return 0;
+	unmap_run(chunk, kmm_nr_cpu_ids, start, end);
+	for (page_idx = start; page_idx < end; page_idx++)
+		free_frames(chunk, page_idx);
+	*below = start;
+	return end - start;
+}
+
+/* Takes the memory of all such pages. Returns how many, in pages of the chunk. */
+int pcpu_depopulate_idle(struct pcpu_chunk *chunk)
+{
+	int below = chunk->map.nr_pages, run, nr = 0;
+
+	while ((run = pcpu_depopulate_run(chunk, &below)))
+		nr += run;
 	return nr;
 }

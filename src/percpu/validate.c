@@ -5,6 +5,7 @@
  * Locks:  pcpu_alloc_mutex and pcpu_lock together, so that nothing changes meanwhile. The finding is reported after
  *         they are released.
  */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -79,6 +80,19 @@ static void check_hints(const struct pcpu_map *map, const struct pcpu_block_md *
 		find(f, "H3: %s %d: scan hint %d at %d", what, base, md->scan_hint, md->scan_hint_start);
 }
 
+/* Areas of @chunk, as the bitmaps have them; what the chunk does not serve is one more at either end. */
+static int count_areas(const struct pcpu_chunk *chunk)
+{
+	const int start = (int)(chunk->start_offset >> PCPU_MIN_ALLOC_SHIFT);
+	const int end = (int)(chunk->end_offset >> PCPU_MIN_ALLOC_SHIFT);
+	int i, nr = 0;
+
+	for (i = start; i < end; i++)
+		nr += bitmap_test(chunk->map.alloc, (unsigned long)i) &&
+		      bitmap_test(chunk->map.bound, (unsigned long)i);
+	return nr;
+}
+
 /* A1, as far as the bitmaps alone can tell: where taken and free bits meet, there is a boundary. */
 static void check_bounds(const struct pcpu_map *map, struct finding *f)
 {
@@ -148,27 +162,34 @@ static void check_chunk(const struct pcpu_chunk *chunk, struct finding *f)
 
 	check_map(&chunk->map, f);
 	check_pages(chunk, f);
+	if (count_areas(chunk) != chunk->nr_alloc)
+		find(f, "C4: chunk at %#zx: %d areas counted as %d", chunk->base_off, count_areas(chunk),
+		     chunk->nr_alloc);
 	slot = bits ? pcpu_size_to_slot((size_t)bits << PCPU_MIN_ALLOC_SHIFT) : 0;
 	if (chunk == pcpu_reserved_chunk)
 		slot = -1;
-	if (chunk->slot != slot && !(chunk->slot == 0 && slot < PCPU_SLOT_FAIL_THRESHOLD))
+	if (chunk->slot != slot && !(chunk->slot == 0 && slot < PCPU_SLOT_FAIL_THRESHOLD) &&
+	    !(pcpu_chunk_is_isolated(chunk) && !chunk->immutable))
 		find(f, "C2: chunk at %#zx belongs to slot %d and is in %d", chunk->base_off, slot, chunk->slot);
 }
 
 static void check_lists(struct finding *f)
 {
+	uint64_t nr_alloc = pcpu_reserved_chunk ? (uint64_t)pcpu_reserved_chunk->nr_alloc : 0;
 	int slot, listed = 0, empty = 0;
 	const struct pcpu_chunk *chunk;
 	size_t position;
 
-	for (slot = 0; slot < pcpu_nr_slots; slot++) {
+	for (slot = 0; slot < pcpu_nr_lists; slot++) {
 		cds_list_for_each_entry(chunk, &pcpu_chunk_lists[slot], list) {
 			if (chunk->slot != slot)
 				find(f, "C2: chunk of slot %d on list %d", chunk->slot, slot);
 			if (pcpu_chunk_table[chunk->base_off >> pcpu_unit_shift] != chunk)
 				find(f, "C3: chunk at %#zx is not in the table", chunk->base_off);
 			listed++;
-			empty += chunk->map.nr_empty_pop_pages;
+			if (!pcpu_chunk_is_isolated(chunk))
+				empty += chunk->map.nr_empty_pop_pages;
+			nr_alloc += (uint64_t)chunk->nr_alloc;
 		}
 	}
 	for (position = 0; position < pcpu_nr_positions; position++) {
@@ -178,6 +199,8 @@ static void check_lists(struct finding *f)
 	}
 	if (listed)
 		find(f, "C3: lists and table differ by %d chunks", listed);
+	if (nr_alloc != pcpu_stats.nr_cur_alloc || pcpu_stats.nr_alloc - pcpu_stats.nr_dealloc != nr_alloc)
+		find(f, "C4: %" PRIu64 " areas of all chunks counted as %" PRIu64, nr_alloc, pcpu_stats.nr_cur_alloc);
 	if (empty != pcpu_nr_empty_pop_pages)
 		find(f, "C1: %d empty populated pages in all, counted as %d", empty, pcpu_nr_empty_pop_pages);
 }
@@ -194,7 +217,7 @@ void kmm_validate_percpu(void)
 	kmm_lock(&pcpu_alloc_mutex);
 	kmm_lock(&pcpu_lock);
 	check_lists(&f);
-	for (slot = 0; slot < pcpu_nr_slots; slot++) {
+	for (slot = 0; slot < pcpu_nr_lists; slot++) {
 		cds_list_for_each_entry(chunk, &pcpu_chunk_lists[slot], list)
 			check_chunk(chunk, &f);
 	}

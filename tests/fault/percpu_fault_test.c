@@ -2,8 +2,7 @@
  * percpu_fault_test.c - the n-th page is refused, for every n: the request fails whole, nothing leaks, and the next one
  * is served.
  */
-#include "percpu/percpu_internal.h"
-#include "support/world.h"
+#include "support/percpu_world.h"
 
 #define UNIT 0x8000
 
@@ -46,11 +45,6 @@ static void a_new_chunk_and_all_its_pages(void **state)
 	(void)state;
 	/* Its metadata is one request for pages, each page of each CPU another. */
 	assert_int_equal(fail_each_page(whole_unit), 1 + 8 * WORLD_CPUS);
-}
-
-static struct pcpu_chunk *chunk_of(const char __percpu *ptr)
-{
-	return pcpu_chunk_table[(size_t)(ptr - pcpu_slices.base) >> pcpu_unit_shift];
 }
 
 /* Pages of @chunk, after whatever other chunks can serve is used up. */
@@ -158,16 +152,14 @@ static void a_full_arena_fails_and_loses_nothing(void **state)
 	assert_int_equal(nr_free_pages(), nr_free);
 }
 
-#define in_world(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		in_world(a_new_chunk_and_all_its_pages),
-		in_world(pages_of_a_chunk_in_use),
-		in_world(a_page_populated_before_stays_when_those_around_it_fail),
-		in_world(memory_that_stays_refused_fails_until_it_comes_back),
-		in_world(a_full_arena_fails_and_loses_nothing),
+		in_quiet_world(a_new_chunk_and_all_its_pages),
+		in_quiet_world(pages_of_a_chunk_in_use),
+		in_quiet_world(a_page_populated_before_stays_when_those_around_it_fail),
+		in_quiet_world(memory_that_stays_refused_fails_until_it_comes_back),
+		in_quiet_world(a_full_arena_fails_and_loses_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * chunk_test.c - chunks in their slots: which one a request takes, where a chunk moves, how many the slices hold.
  */
-#include "percpu/percpu_internal.h"
-#include "support/world.h"
+#include "support/percpu_world.h"
 
 #define UNIT 0x8000
-
-static struct pcpu_chunk *chunk_of(const void __percpu *ptr)
-{
-	struct pcpu_chunk *chunk;
-
-	kmm_lock(&pcpu_lock);
-	chunk = pcpu_chunk_of_locked((uintptr_t)ptr - (uintptr_t)pcpu_slices.base);
-	kmm_unlock(&pcpu_lock);
-	return chunk;
-}
 
 static bool first_in_slot(const struct pcpu_chunk *chunk)
 {
@@ -226,22 +215,20 @@ static void full_slices_fail_and_serve_again_after_a_free(void **state)
 	pcpu_nr_positions = all;
 }
 
-#define in_world(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slot_of_a_size_is_its_power_of_two),
-		in_world(a_full_chunk_is_in_slot_0),
-		in_world(a_chunk_that_gains_goes_to_the_head_of_its_slot),
-		in_world(a_chunk_that_loses_goes_to_the_tail_of_its_slot),
-		in_world(a_request_takes_the_chunk_with_the_least_room_first),
-		in_world(a_chunk_of_small_holes_is_put_aside_until_something_is_freed),
-		in_world(the_reserved_chunk_is_in_no_slot_and_serves_no_dynamic_request),
-		in_world(a_full_reserved_part_fails_and_leaves_the_dynamic_part_alone),
-		in_world(each_chunk_has_its_place_in_the_slices),
-		in_world(the_lowest_free_place_is_taken_again),
-		in_world(full_slices_fail_and_serve_again_after_a_free),
+		in_quiet_world(a_full_chunk_is_in_slot_0),
+		in_quiet_world(a_chunk_that_gains_goes_to_the_head_of_its_slot),
+		in_quiet_world(a_chunk_that_loses_goes_to_the_tail_of_its_slot),
+		in_quiet_world(a_request_takes_the_chunk_with_the_least_room_first),
+		in_quiet_world(a_chunk_of_small_holes_is_put_aside_until_something_is_freed),
+		in_quiet_world(the_reserved_chunk_is_in_no_slot_and_serves_no_dynamic_request),
+		in_quiet_world(a_full_reserved_part_fails_and_leaves_the_dynamic_part_alone),
+		in_quiet_world(each_chunk_has_its_place_in_the_slices),
+		in_quiet_world(the_lowest_free_place_is_taken_again),
+		in_quiet_world(full_slices_fail_and_serve_again_after_a_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

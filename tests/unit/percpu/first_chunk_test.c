@@ -167,8 +167,8 @@ static void every_refused_system_call_fails_the_start_cleanly(void **state)
 		percpu_stop(false);
 		arena_stop(false);
 	}
-	/* The reservation, and the unit of each CPU. */
-	assert_int_equal(failed, 1 + 4);
+	/* The two reservations, and the unit of each CPU. */
+	assert_int_equal(failed, 2 + 4);
 	kmm_report_callback_set(NULL, NULL);
 }
 

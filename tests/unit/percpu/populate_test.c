@@ -2,19 +2,14 @@
  * populate_test.c - pages of chunks: paid for on demand, taken back when nothing uses them.
  */
 #include "arena/os.h"
-#include "percpu/percpu_internal.h"
-#include "support/world.h"
+#include "support/percpu_world.h"
 
 #define UNIT 0x8000
 
+/* Of the first chunk that is created; later ones share pages with their neighbours. */
 static unsigned long meta_pages(void)
 {
-	return 1UL << get_order(pcpu_chunk_meta_size(pcpu_unit_pages));
-}
-
-static struct pcpu_chunk *chunk_at(const char __percpu *ptr)
-{
-	return pcpu_chunk_table[(size_t)(ptr - pcpu_slices.base) >> pcpu_unit_shift];
+	return 1;
 }
 
 static void a_page_is_paid_for_on_every_cpu_when_first_used(void **state)
@@ -26,22 +21,22 @@ static void a_page_is_paid_for_on_every_cpu_when_first_used(void **state)
 	/* No chunk has 28 KiB in one piece yet. */
 	ptr = __alloc_percpu(UNIT - PAGE_SIZE, 4);
 	assert_int_equal(nr_free - nr_free_pages(), 7 * WORLD_CPUS + meta_pages());
-	assert_int_equal(chunk_at(ptr)->map.populated[0], 0x7f);
-	assert_int_equal(chunk_at(ptr)->nr_populated, 7);
+	assert_int_equal(chunk_of(ptr)->map.populated[0], 0x7f);
+	assert_int_equal(chunk_of(ptr)->nr_populated, 7);
 	free_percpu(ptr);
 }
 
 static void an_area_populates_just_the_pages_that_it_touches(void **state)
 {
 	char __percpu *filler = __alloc_percpu(UNIT - PAGE_SIZE - 8, 4), __percpu * ptr;
-	struct pcpu_chunk *chunk = chunk_at(filler);
+	struct pcpu_chunk *chunk = chunk_of(filler);
 
 	(void)state;
 	assert_int_equal(chunk->map.populated[0], 0x7f);
 	/* 8 bytes are left of page 6; 16 reach into page 7. Fill up whatever serves small requests before this chunk. */
 	do {
 		ptr = __alloc_percpu(PAGE_SIZE + 8, 4);
-	} while (chunk_at(ptr) != chunk);
+	} while (chunk_of(ptr) != chunk);
 	assert_int_equal(ptr - filler, UNIT - PAGE_SIZE - 8);
 	assert_int_equal(chunk->map.populated[0], 0xff);
 }
@@ -62,13 +57,13 @@ static void pages_stay_populated_until_trimmed(void **state)
 static void trimming_takes_the_empty_pages_of_a_chunk_in_use(void **state)
 {
 	char __percpu *low = __alloc_percpu(UNIT - PAGE_SIZE, PAGE_SIZE), __percpu * high;
-	struct pcpu_chunk *chunk = chunk_at(low);
+	struct pcpu_chunk *chunk = chunk_of(low);
 	unsigned int cpu;
 
 	(void)state;
 	do {
 		high = __alloc_percpu(PAGE_SIZE, PAGE_SIZE);
-	} while (chunk_at(high) != chunk);
+	} while (chunk_of(high) != chunk);
 	for_each_possible_cpu(cpu)
 		memset(per_cpu_ptr(high, cpu), 0x40 + (int)cpu, PAGE_SIZE);
 	free_percpu(low);
@@ -79,7 +74,7 @@ static void trimming_takes_the_empty_pages_of_a_chunk_in_use(void **state)
 	kmm_validate_percpu();
 	/* And they come back, zeroed. */
 	low = __alloc_percpu(UNIT - PAGE_SIZE, PAGE_SIZE);
-	assert_ptr_equal(chunk_at(low), chunk);
+	assert_ptr_equal(chunk_of(low), chunk);
 	for_each_possible_cpu(cpu)
 		assert_int_equal(*per_cpu_ptr(low, cpu), 0);
 }
@@ -124,17 +119,15 @@ static void a_refused_mapping_fails_the_request_and_leaves_nothing(void **state)
 	world_expect_silence();
 }
 
-#define in_world(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		in_world(a_page_is_paid_for_on_every_cpu_when_first_used),
-		in_world(an_area_populates_just_the_pages_that_it_touches),
-		in_world(pages_stay_populated_until_trimmed),
-		in_world(trimming_takes_the_empty_pages_of_a_chunk_in_use),
-		in_world(the_first_chunk_is_never_trimmed),
-		in_world(a_refused_mapping_fails_the_request_and_leaves_nothing),
+		in_quiet_world(a_page_is_paid_for_on_every_cpu_when_first_used),
+		in_quiet_world(an_area_populates_just_the_pages_that_it_touches),
+		in_quiet_world(pages_stay_populated_until_trimmed),
+		in_quiet_world(trimming_takes_the_empty_pages_of_a_chunk_in_use),
+		in_quiet_world(the_first_chunk_is_never_trimmed),
+		in_quiet_world(a_refused_mapping_fails_the_request_and_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

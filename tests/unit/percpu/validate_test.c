@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * validate_test.c - kmm_validate_percpu() finds each invariant broken, by its name.
  */
-#include "percpu/percpu_internal.h"
 #include "support/capture.h"
-#include "support/world.h"
+#include "support/percpu_world.h"
 
 static struct pcpu_chunk *chunk;
 static char __percpu *area;

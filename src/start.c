@@ -21,6 +21,7 @@
 #include "base/work.h"
 #include "buddy/buddy.h"
 #include "percpu/percpu.h"
+#include "pool/pool.h"
 #include "slub/layout.h"
 #include "slub/slub.h"
 
@@ -126,6 +127,7 @@ static int start_rooms(const struct kmm_config *config)
 		goto stop_slub;
 	kmem_cache_init_late();
 	buddy_start_late();
+	percpu_counter_start();
 	/* What was freed so far waits for the next free. */
 	if (option_background)
 		kmm_work_start();

@@ -15,6 +15,7 @@
 #include <kmm/page_frag.h>
 #include <kmm/page_ref.h>
 #include <kmm/percpu.h>
+#include <kmm/percpu_counter.h>
 #include <kmm/slab.h>
 #include <kmm/smp.h>
 #include <kmm/stats.h>

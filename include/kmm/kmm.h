@@ -9,6 +9,7 @@
 #include <kmm/gfp.h>
 #include <kmm/hotplug.h>
 #include <kmm/init.h>
+#include <kmm/local_lock.h>
 #include <kmm/memalloc.h>
 #include <kmm/mm.h>
 #include <kmm/numa.h>

@@ -22,6 +22,10 @@
 #define atomic_cmpxchg_acq_rel(p, old, v) \
 	__atomic_compare_exchange_n(p, old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
 
+/* The same, ACQUIRE only: what the word's last writer released is seen. */
+#define atomic_cmpxchg_acquire(p, old, v) \
+	__atomic_compare_exchange_n(p, old, v, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+
 /* Bits that say something by themselves: nothing is ordered by them. */
 #define atomic_or_relaxed(p, bits) ((void)__atomic_fetch_or(p, bits, __ATOMIC_RELAXED))
 #define atomic_fetch_or_relaxed(p, bits) __atomic_fetch_or(p, bits, __ATOMIC_RELAXED) /* the old ones */
@@ -29,6 +33,9 @@
 
 /* Stores @v; the value is the one found. ACQUIRE: what its writer released is seen. */
 #define atomic_xchg_acquire(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQUIRE)
+
+/* RELEASE: who acquires @v sees what was written before. */
+#define atomic_xchg_release(p, v) __atomic_exchange_n(p, v, __ATOMIC_RELEASE)
 
 /* True for the first caller with this flag, which starts as false. Orders nothing. */
 #define atomic_first_time(flag) (!READ_ONCE(*(flag)) && !__atomic_exchange_n(flag, true, __ATOMIC_RELAXED))

@@ -58,6 +58,7 @@ static struct {
 	pthread_cond_t done; /* to all others: a run is over, works were dropped, the worker's state is another one */
 	bool monotonic;      /* changed has its clock */
 	bool open;           /* works may be scheduled */
+	unsigned int paused; /* callers between pause and resume: the worker runs nothing */
 	enum worker_state worker;
 	uintptr_t generation; /* of the latest worker: one of an older number is none of ours, or the child of a fork */
 	pthread_t thread;
@@ -200,7 +201,7 @@ static void run_locked(struct kmm_work *work)
 /* The first work that may run: one that another thread is flushing has to wait for that. */
 static struct kmm_work *next_work_locked(void)
 {
-	struct kmm_work *work = queue.first;
+	struct kmm_work *work = queue.paused ? NULL : queue.first;
 
 	while (work && run_elsewhere(work, ANY_RUN))
 		work = work->next;
@@ -343,6 +344,23 @@ void kmm_work_flush(struct kmm_work *work)
 	kmm_unlock(&queue.lock);
 }
 
+void kmm_work_pause(void)
+{
+	kmm_assert_none_held();
+	kmm_lock(&queue.lock);
+	queue.paused++;
+	wait_for_runs_locked(NULL, queue.last_run);
+	kmm_unlock(&queue.lock);
+}
+
+void kmm_work_resume(void)
+{
+	kmm_lock(&queue.lock);
+	queue.paused--;
+	pthread_cond_signal(&queue.changed);
+	kmm_unlock(&queue.lock);
+}
+
 /* Fork holds the lock, and the child made it new. No thread but this one is there: no worker, nobody waits. */
 static void fork_child(void)
 {
@@ -351,6 +369,7 @@ static void fork_child(void)
 	queue.worker = WORKER_NONE;
 	queue.generation++;
 	queue.wakes_at = 0;
+	queue.paused = 0;
 	queue.runs = NULL;
 	queue.cancels = NULL;
 	drop_all_locked();

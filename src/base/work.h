@@ -58,6 +58,11 @@ void kmm_work_cancel_sync(struct kmm_work *work);
 /* If @work is pending it runs now, in this thread. Then, or if it is running already, waits until that run is over. */
 void kmm_work_flush(struct kmm_work *work);
 
+/* Afterwards no work runs, and the worker begins none until as many resumes; kmm_work_flush() still runs them. For who
+ * has to look at the library while nobody is inside it. Not from a fn. */
+void kmm_work_pause(void);
+void kmm_work_resume(void);
+
 /* Lets works be scheduled, from the end of the library's start on. Creates nothing. */
 void kmm_work_start(void);
 

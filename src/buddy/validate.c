@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/report.h"
+#include "base/work.h"
 #include "buddy/buddy_internal.h"
 
 struct failure {
@@ -288,12 +289,15 @@ void kmm_validate_pages(void)
 
 	if (!buddy_is_started())
 		return;
+	/* The library's own thread is not inside it either. */
+	kmm_work_pause();
 	for_each_zone(zone) {
 		kmm_lock(&zone->lock);
 		if (zone->started && !failure.text[0])
 			check_zone(zone, &failure);
 		kmm_unlock(&zone->lock);
 	}
+	kmm_work_resume();
 	if (failure.text[0])
 		kmm_report(KMM_REPORT_BUG, "BUG: page allocator: %s\n", failure.text);
 }

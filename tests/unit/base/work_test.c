@@ -461,6 +461,25 @@ static void stop_waits_for_the_worker_s_fn_which_cannot_schedule_again(void **st
 	assert_false(c->work.pending);
 }
 
+static void pause_waits_for_the_worker_s_fn_and_holds_the_next_one_back(void **state)
+{
+	struct counted *c = new_counted(), *next = new_counted();
+
+	(void)state;
+	c->inside = take_a_while;
+	start_gated(c);
+	kmm_work_pause();
+	assert_true(c->finished);
+	kmm_work_pause();
+	assert_true(kmm_work_schedule(&next->work, 0));
+	kmm_work_resume();
+	usleep(20000);
+	assert_int_equal(runs_of(next), 0);
+	kmm_work_resume();
+	wait_until(runs_of(next));
+	kmm_work_cancel_sync(&c->work);
+}
+
 static void stop_waits_for_a_fn_in_flush(void **state)
 {
 	struct counted *c = new_counted();
@@ -712,6 +731,7 @@ int main(void)
 		stopped_test(nothing_can_be_scheduled_before_the_start_or_after_the_stop),
 		stopped_test(stop_drops_what_is_pending_and_a_start_begins_anew),
 		work_test(stop_waits_for_the_worker_s_fn_which_cannot_schedule_again),
+		work_test(pause_waits_for_the_worker_s_fn_and_holds_the_next_one_back),
 		work_test(stop_waits_for_a_fn_in_flush),
 		work_test(failed_creation_leaves_nothing_pending_and_is_tried_again),
 		work_test(worker_gets_a_larger_stack_where_the_small_one_is_refused),

@@ -3,8 +3,8 @@
  *
  * Owns:   struct kmm_spin. Taking it is one locked instruction, dropping it one store.
  * Rules:  a fast path uses kmm_spin_trylock() and has another way to go when that fails, because the holder may be
- *         preempted. Who must have the lock (drain, fork, validation) waits in kmm_spin_lock(), which sleeps before long;
- *         such a wait may cost a timer tick, so nothing that is called often does it. Under the lock there is no system
+ *         preempted. Who must have the lock (drain, fork, validation, the maps of per-CPU memory) waits in kmm_spin_lock(),
+ *         which sleeps before long; such a wait may cost a timer tick. Under the lock there is no system
  *         call, no other spin of the same rank, and nothing that can block.
  *         Ranks are those of lock.h: checking builds report an inversion, a second lock by the same thread, and an
  *         unlock by a thread that does not hold it.
@@ -26,6 +26,18 @@ struct kmm_spin {
 	struct kmm_lock check; /* name, rank, owner; its mutex is unused, so it hides no missing order of ours */
 #endif
 };
+
+#if KMM_CONFIG_CHECK
+#define KMM_SPIN_INIT(lock_rank, lock_name)                               \
+	{                                                                 \
+		.locked = 0, .check = KMM_LOCK_INIT(lock_rank, lock_name) \
+	}
+#else
+#define KMM_SPIN_INIT(lock_rank, lock_name) \
+	{                                   \
+		.locked = 0                 \
+	}
+#endif
 
 /* @name must outlive it. */
 void kmm_spin_init(struct kmm_spin *s, enum kmm_lock_rank rank, const char *name);

@@ -49,8 +49,7 @@ static void note_alloc_locked(struct pcpu_chunk *chunk, int bits)
 	chunk->nr_alloc++;
 	chunk->max_alloc_size = max_of(chunk->max_alloc_size, (int)size);
 	pcpu_stats.nr_alloc++;
-	if (++pcpu_stats.nr_cur_alloc > pcpu_stats.nr_max_alloc)
-		pcpu_stats.nr_max_alloc = pcpu_stats.nr_cur_alloc;
+	pcpu_stats.nr_max_alloc = max_of(pcpu_stats.nr_max_alloc, pcpu_stats.nr_alloc - pcpu_stats.nr_dealloc);
 	if (unlikely(size < pcpu_stats.min_alloc_size || !pcpu_stats.min_alloc_size))
 		pcpu_stats.min_alloc_size = size;
 	if (unlikely(size > pcpu_stats.max_alloc_size))
@@ -85,7 +84,6 @@ static void give_back_locked(struct pcpu_chunk *chunk, int off)
 	pcpu_chunk_relocate_locked(chunk);
 	chunk->nr_alloc--;
 	pcpu_stats.nr_dealloc++;
-	pcpu_stats.nr_cur_alloc--;
 }
 
 static bool take_from_list_locked(int list, const struct pcpu_request *req, bool pop_only, struct pcpu_area *area)
@@ -105,9 +103,11 @@ static bool take_from_list_locked(int list, const struct pcpu_request *req, bool
 /* Walks the slots up from the one of the request's size; chunks that were sidelined only before one that is wholly free. */
 static bool take_from_slots_locked(const struct pcpu_request *req, bool pop_only, struct pcpu_area *area)
 {
-	int slot;
+	int first = pcpu_size_to_slot((size_t)req->bits << PCPU_MIN_ALLOC_SHIFT), slot;
+	unsigned int slots = pcpu_lists_used & ((1U << pcpu_free_slot) - 1) & ~((1U << first) - 1);
 
-	for (slot = pcpu_size_to_slot((size_t)req->bits << PCPU_MIN_ALLOC_SHIFT); slot < pcpu_free_slot; slot++) {
+	for (; slots; slots &= slots - 1) {
+		slot = __builtin_ctz(slots);
 		if (take_from_list_locked(slot, req, pop_only, area))
 			return true;
 	}
@@ -123,13 +123,13 @@ static bool take_area(const struct pcpu_request *req, bool pop_only, struct pcpu
 {
 	bool found, few_idle;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	if (req->reserved && pcpu_reserved_chunk)
 		found = take_from_chunk_locked(pcpu_reserved_chunk, req, pop_only, area);
 	else
 		found = take_from_slots_locked(req, pop_only, area);
 	few_idle = pcpu_nr_empty_pop_pages < PCPU_EMPTY_POP_PAGES_LOW;
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	if (unlikely(found && few_idle))
 		pcpu_balance_schedule();
 	return found;
@@ -156,12 +156,12 @@ static void undo_area(const struct pcpu_area *area)
 	struct pcpu_chunk *chunk = area->chunk;
 	bool unused;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	give_back_locked(chunk, area->off);
 	unused = !chunk->immutable && !chunk->nr_populated && pcpu_chunk_is_free(chunk);
 	if (unused)
 		pcpu_chunk_remove_locked(chunk);
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	if (unused)
 		pcpu_chunk_destroy(chunk);
 }
@@ -279,7 +279,10 @@ static bool wants_balance_locked(struct pcpu_chunk *chunk)
 	/* More than one wholly free chunk. One that is isolated is in the hands of the balance. */
 	if (chunk->slot == pcpu_free_slot)
 		return chunk->list.next != chunk->list.prev;
-	if (likely(!pcpu_should_reclaim_locked(chunk)))
+	/* The balance comes there already. */
+	if (chunk->slot == pcpu_to_depopulate_slot)
+		return false;
+	if (likely(!chunk->map.nr_empty_pop_pages) || !pcpu_should_reclaim_locked(chunk))
 		return false;
 	pcpu_chunk_isolate_locked(chunk);
 	return true;
@@ -293,7 +296,7 @@ static const char *free_off(size_t off)
 	bool balance = false;
 	unsigned long bit;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	chunk = pcpu_chunk_of_locked(off);
 	bit = chunk ? (off - chunk->base_off) >> PCPU_MIN_ALLOC_SHIFT : 0;
 	if (!chunk)
@@ -306,7 +309,7 @@ static const char *free_off(size_t off)
 		give_back_locked(chunk, (int)bit);
 		balance = wants_balance_locked(chunk);
 	}
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	if (unlikely(balance))
 		pcpu_balance_schedule();
 	return why;

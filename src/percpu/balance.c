@@ -39,7 +39,7 @@ bool pcpu_should_reclaim_locked(const struct pcpu_chunk *chunk)
 {
 	const int idle = chunk->map.nr_empty_pop_pages;
 
-	kmm_assert_held(&pcpu_lock);
+	kmm_spin_assert_held(&pcpu_lock);
 	if (!idle || chunk->immutable)
 		return false;
 	return pcpu_chunk_is_isolated(chunk) || (pcpu_nr_empty_pop_pages > PCPU_EMPTY_POP_PAGES_HIGH + idle &&
@@ -51,7 +51,7 @@ static struct pcpu_chunk *pick_free_chunk(bool spare_one, bool unpopulated)
 {
 	struct pcpu_chunk *chunk, *found = NULL;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	cds_list_for_each_entry(chunk, &pcpu_chunk_lists[pcpu_free_slot], list) {
 		if (!spare_one && !chunk->immutable && !(unpopulated && chunk->map.nr_empty_pop_pages)) {
 			found = chunk;
@@ -60,7 +60,7 @@ static struct pcpu_chunk *pick_free_chunk(bool spare_one, bool unpopulated)
 		}
 		spare_one = false;
 	}
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	return found;
 }
 
@@ -79,10 +79,10 @@ static struct pcpu_chunk *first_on_list(int list)
 {
 	struct pcpu_chunk *chunk = NULL;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	if (!cds_list_empty(&pcpu_chunk_lists[list]))
 		chunk = cds_list_first_entry(&pcpu_chunk_lists[list], struct pcpu_chunk, list);
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	return chunk;
 }
 
@@ -90,9 +90,9 @@ static bool enough_idle_pages(void)
 {
 	bool enough;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	enough = pcpu_nr_empty_pop_pages >= PCPU_EMPTY_POP_PAGES_HIGH;
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	return enough;
 }
 
@@ -106,14 +106,14 @@ static void reclaim_populated(void)
 
 		while (enough_idle_pages() && pcpu_depopulate_run(chunk, &below))
 			;
-		kmm_lock(&pcpu_lock);
+		kmm_spin_lock(&pcpu_lock);
 		/* Idle pages that are left are needed. */
 		if (pcpu_chunk_is_free(chunk) ||
 		    (chunk->map.nr_empty_pop_pages && pcpu_nr_empty_pop_pages < PCPU_EMPTY_POP_PAGES_HIGH))
 			pcpu_chunk_reintegrate_locked(chunk);
 		else
 			pcpu_chunk_sideline_locked(chunk);
-		kmm_unlock(&pcpu_lock);
+		kmm_spin_unlock(&pcpu_lock);
 	}
 }
 
@@ -123,7 +123,7 @@ static struct pcpu_chunk *find_unpopulated(void)
 	struct pcpu_chunk *chunk, *found = NULL;
 	int slot;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	for (slot = pcpu_size_to_slot(PAGE_SIZE); !found && slot <= pcpu_free_slot; slot++) {
 		cds_list_for_each_entry(chunk, &pcpu_chunk_lists[slot], list) {
 			if (chunk->nr_populated < chunk->map.nr_pages) {
@@ -132,7 +132,7 @@ static struct pcpu_chunk *find_unpopulated(void)
 			}
 		}
 	}
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	return found;
 }
 
@@ -151,9 +151,9 @@ static int missing_idle_pages(void)
 {
 	int nr;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	nr = PCPU_EMPTY_POP_PAGES_HIGH - pcpu_nr_empty_pop_pages;
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	/* A request larger than what is free in one piece would fail for ever if its failure changed nothing. */
 	if (READ_ONCE(atomic_failed)) {
 		WRITE_ONCE(atomic_failed, false);
@@ -226,9 +226,12 @@ void pcpu_balance_reset(void)
 	suspended = false;
 }
 
+/* Afterwards no balance runs or is pending, unless the test asks for one. */
 void pcpu_balance_suspend_for_test(bool suspend)
 {
 	WRITE_ONCE(suspended, suspend);
+	kmm_work_cancel_sync(&balance_work);
+	WRITE_ONCE(owed, false);
 }
 
 /* Balances now, on this thread. */

@@ -52,6 +52,11 @@ static inline void clear_run(unsigned long *map, int start, int nr)
 		bitmap_clear(map, (unsigned long)start, (unsigned long)nr);
 }
 
+static inline bool test_bit_at(const unsigned long *words, int bit)
+{
+	return words[(unsigned int)bit / BITS_PER_LONG] >> ((unsigned int)bit % BITS_PER_LONG) & 1;
+}
+
 static inline bool overlap(int a_start, int a_len, int b_start, int b_len)
 {
 	return a_len && a_start < b_start + b_len && b_start < a_start + a_len;
@@ -285,6 +290,34 @@ static void hints_after_take(struct pcpu_map *map, int off, int bits)
 		chunk_refresh(map);
 }
 
+/* [@from, @to) of block @index is clear in the bitmap now: brings its hints up to date, and widens the two to the whole free
+ * run in the block. */
+static inline void block_after_free(struct pcpu_map *map, int index, int *from, int *to)
+{
+	struct pcpu_block_md *block = &map->blocks[index];
+	const unsigned long *words = block_words(map, index);
+	int start = *from, end = *to;
+
+	/* The contig run beside it saves the look. */
+	if (start && !test_bit_at(words, start - 1))
+		start = block->contig_hint && block->contig_hint_start + block->contig_hint == start ?
+				block->contig_hint_start :
+				behind_last_set(words, start);
+	if (end < BLOCK_BITS && !test_bit_at(words, end))
+		end = block->contig_hint && block->contig_hint_start == end ?
+			      end + block->contig_hint :
+			      (int)find_next_bit(words, BLOCK_BITS, (unsigned long)end);
+	*from = start;
+	*to = end;
+	if (likely(end - start < BLOCK_BITS)) {
+		note_grown_run(block, start, end);
+		return;
+	}
+	block_set_empty(block);
+	if (bitmap_test(map->populated, (unsigned long)index))
+		map->nr_empty_pop_pages++;
+}
+
 /* [@off, @off + @bits) is clear in the bitmap now. */
 static void hints_after_free(struct pcpu_map *map, int off, int bits)
 {
@@ -292,28 +325,10 @@ static void hints_after_free(struct pcpu_map *map, int off, int bits)
 	int start = off;
 
 	for (i = first; i <= last; i++) {
-		struct pcpu_block_md *block = &map->blocks[i];
-		const unsigned long *words = block_words(map, i);
 		int base = i * BLOCK_BITS;
-		int from = max_of(off - base, 0), to = min_of(end - base, BLOCK_BITS);
+		int from = max_of(off - base, 0), to = min_of(off + bits - base, BLOCK_BITS);
 
-		/* Where the run starts and ends in this block; the contig run beside it saves the look. */
-		if (from && block->contig_hint && block->contig_hint_start + block->contig_hint == from)
-			from = block->contig_hint_start;
-		else if (from)
-			from = behind_last_set(words, from);
-		if (to < BLOCK_BITS && block->contig_hint && block->contig_hint_start == to)
-			to += block->contig_hint;
-		else if (to < BLOCK_BITS)
-			to = (int)find_next_bit(words, BLOCK_BITS, (unsigned long)to);
-
-		if (to - from == BLOCK_BITS) {
-			block_set_empty(block);
-			if (bitmap_test(map->populated, (unsigned long)i))
-				map->nr_empty_pop_pages++;
-		} else {
-			note_grown_run(block, from, to);
-		}
+		block_after_free(map, i, &from, &to);
 		if (i == first)
 			start = base + from;
 		if (i == last)
@@ -489,7 +504,13 @@ int pcpu_alloc_area(struct pcpu_map *map, int bits, int align, int start)
 /* The length of the area that starts at @off. */
 int pcpu_area_bits(const struct pcpu_map *map, int off)
 {
-	return (int)find_next_bit(map->bound, (unsigned long)pcpu_map_bits(map), (unsigned long)off + 1) - off;
+	const unsigned int next = (unsigned int)off + 1;
+	const unsigned long rest = map->bound[next / BITS_PER_LONG] >> (next % BITS_PER_LONG);
+
+	/* Most areas are small. */
+	if (likely(rest))
+		return __builtin_ctzl(rest) + 1;
+	return (int)find_next_bit(map->bound, (unsigned long)pcpu_map_bits(map), next) - off;
 }
 
 /* Gives back the area that starts at @off. */

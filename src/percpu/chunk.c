@@ -22,7 +22,7 @@
 #include "base/report.h"
 
 struct kmm_lock pcpu_alloc_mutex = KMM_LOCK_INIT(KMM_RANK_PCPU_ALLOC, "pcpu_alloc_mutex");
-struct kmm_lock pcpu_lock = KMM_LOCK_INIT(KMM_RANK_PCPU, "pcpu_lock");
+struct kmm_spin pcpu_lock = KMM_SPIN_INIT(KMM_RANK_PCPU, "pcpu_lock");
 
 unsigned int pcpu_unit_shift;
 int pcpu_unit_pages;
@@ -36,29 +36,13 @@ struct pcpu_chunk *pcpu_first_chunk;
 struct pcpu_chunk *pcpu_reserved_chunk;
 struct cds_list_head pcpu_chunk_lists[PCPU_MAX_LISTS];
 int pcpu_nr_empty_pop_pages;
+unsigned int pcpu_lists_used;
 struct pcpu_stats pcpu_stats;
+_Static_assert(PCPU_MAX_LISTS <= 32, "a bit for each list");
 
 /* Untouched parts of these cost no memory: a process has few chunks. */
 struct pcpu_chunk *pcpu_chunk_table[PCPU_MAX_CHUNKS];
 static unsigned long pcpu_positions[BITS_TO_LONGS(PCPU_MAX_CHUNKS)];
-
-/* The slot of chunks whose longest free run has @size bytes, were they not wholly free. */
-int pcpu_size_to_slot_raw(size_t size)
-{
-	return max_of(fls((unsigned int)size) - PCPU_SLOT_BASE_SHIFT + 2, 1);
-}
-
-int pcpu_size_to_slot(size_t size)
-{
-	return size == pcpu_unit_size() ? pcpu_free_slot : pcpu_size_to_slot_raw(size);
-}
-
-static int chunk_slot(const struct pcpu_chunk *chunk)
-{
-	int bits = chunk->map.chunk_md.contig_hint;
-
-	return bits ? pcpu_size_to_slot((size_t)bits << PCPU_MIN_ALLOC_SHIFT) : 0;
-}
 
 /* The lists for units of @unit_size bytes: one for each slot, the last for wholly free chunks, and the side lists. */
 void pcpu_slots_init(size_t unit_size)
@@ -75,50 +59,38 @@ void pcpu_slots_init(size_t unit_size)
 	pcpu_nr_lists = pcpu_free_slot + 3;
 	for (i = 0; i < pcpu_nr_lists; i++)
 		CDS_INIT_LIST_HEAD(&pcpu_chunk_lists[i]);
+	pcpu_lists_used = 0;
 	pcpu_nr_empty_pop_pages = 0;
 	memset(&pcpu_stats, 0, sizeof(pcpu_stats));
 }
 
 static void chunk_unlink(struct pcpu_chunk *chunk)
 {
-	if (chunk->slot >= 0)
+	if (chunk->slot >= 0) {
 		cds_list_del(&chunk->list);
+		if (cds_list_empty(&pcpu_chunk_lists[chunk->slot]))
+			pcpu_lists_used &= ~(1U << chunk->slot);
+	}
 	chunk->slot = -1;
 }
 
-static void chunk_move(struct pcpu_chunk *chunk, int slot, bool to_front)
+void pcpu_chunk_move_locked(struct pcpu_chunk *chunk, int slot, bool to_front)
 {
-	kmm_assert_held(&pcpu_lock);
+	kmm_spin_assert_held(&pcpu_lock);
 	chunk_unlink(chunk);
 	if (to_front)
 		cds_list_add(&chunk->list, &pcpu_chunk_lists[slot]);
 	else
 		cds_list_add_tail(&chunk->list, &pcpu_chunk_lists[slot]);
 	chunk->slot = slot;
-}
-
-bool pcpu_chunk_is_isolated(const struct pcpu_chunk *chunk)
-{
-	return chunk->slot > pcpu_free_slot;
-}
-
-/*
- * Moves @chunk to the slot that its hints call for: to the head of a higher one, where it is found first, to the tail
- * of a lower one, where it is found last. The reserved chunk is never in a slot, and an isolated one stays where it is.
- */
-void pcpu_chunk_relocate_locked(struct pcpu_chunk *chunk)
-{
-	int slot = chunk_slot(chunk);
-
-	if (slot != chunk->slot && chunk != pcpu_reserved_chunk && !pcpu_chunk_is_isolated(chunk))
-		chunk_move(chunk, slot, chunk->slot < slot);
+	pcpu_lists_used |= 1U << slot;
 }
 
 /* @chunk has small holes and could not serve a small request: out of the way of the next one, until something in it is
  * freed. */
 void pcpu_chunk_aside_locked(struct pcpu_chunk *chunk)
 {
-	chunk_move(chunk, 0, true);
+	pcpu_chunk_move_locked(chunk, 0, true);
 }
 
 /* @chunk has populated pages to spare: no request finds it until they were taken away. */
@@ -127,21 +99,21 @@ void pcpu_chunk_isolate_locked(struct pcpu_chunk *chunk)
 	kmm_assert(!chunk->immutable);
 	if (!pcpu_chunk_is_isolated(chunk))
 		pcpu_nr_empty_pop_pages -= chunk->map.nr_empty_pop_pages;
-	chunk_move(chunk, pcpu_to_depopulate_slot, true);
+	pcpu_chunk_move_locked(chunk, pcpu_to_depopulate_slot, true);
 }
 
 /* They were: it serves only when the chunks in the slots cannot, so that it may become free as a whole. */
 void pcpu_chunk_sideline_locked(struct pcpu_chunk *chunk)
 {
 	kmm_assert(pcpu_chunk_is_isolated(chunk));
-	chunk_move(chunk, pcpu_sidelined_slot, false);
+	pcpu_chunk_move_locked(chunk, pcpu_sidelined_slot, false);
 }
 
 /* An isolated chunk is needed after all. */
 void pcpu_chunk_reintegrate_locked(struct pcpu_chunk *chunk)
 {
 	kmm_assert(pcpu_chunk_is_isolated(chunk));
-	chunk_move(chunk, chunk_slot(chunk), true);
+	pcpu_chunk_move_locked(chunk, pcpu_chunk_slot(chunk), true);
 	pcpu_nr_empty_pop_pages += chunk->map.nr_empty_pop_pages;
 }
 
@@ -150,21 +122,13 @@ void pcpu_chunk_remove_locked(struct pcpu_chunk *chunk)
 {
 	size_t position = chunk->base_off >> pcpu_unit_shift;
 
-	kmm_assert_held(&pcpu_lock);
+	kmm_spin_assert_held(&pcpu_lock);
 	if (!pcpu_chunk_is_isolated(chunk))
 		pcpu_nr_empty_pop_pages -= chunk->map.nr_empty_pop_pages;
 	chunk_unlink(chunk);
 	pcpu_chunk_table[position] = NULL;
 	bitmap_clear(pcpu_positions, position, 1);
 	pcpu_stats.nr_chunks--;
-}
-
-/* @chunk's count of empty populated pages went up by @delta. One in no slot does not count, see C1. */
-void pcpu_chunk_count_empty_locked(const struct pcpu_chunk *chunk, int delta)
-{
-	kmm_assert_held(&pcpu_lock);
-	if (chunk->slot >= 0 && !pcpu_chunk_is_isolated(chunk))
-		pcpu_nr_empty_pop_pages += delta;
 }
 
 static void count_chunk_locked(void)
@@ -240,12 +204,12 @@ struct pcpu_chunk *pcpu_chunk_create(gfp_t gfp)
 		return NULL;
 	pcpu_chunk_init(chunk, position << pcpu_unit_shift, 0, pcpu_unit_size());
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	pcpu_chunk_table[position] = chunk;
 	bitmap_set(pcpu_positions, position, 1);
 	pcpu_chunk_relocate_locked(chunk);
 	count_chunk_locked();
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	return chunk;
 }
 
@@ -265,7 +229,7 @@ struct pcpu_chunk *pcpu_chunk_of_locked(size_t off)
 {
 	struct pcpu_chunk *chunk;
 
-	kmm_assert_held(&pcpu_lock);
+	kmm_spin_assert_held(&pcpu_lock);
 	if (off >= PCPU_SLICE_SIZE)
 		return NULL;
 	chunk = pcpu_chunk_table[off >> pcpu_unit_shift];
@@ -280,7 +244,7 @@ struct pcpu_chunk *pcpu_chunk_of_locked(size_t off)
 /* The first chunk is at position 0 from the start on. */
 void pcpu_chunk_enter_first_locked(void)
 {
-	kmm_assert_held(&pcpu_lock);
+	kmm_spin_assert_held(&pcpu_lock);
 	pcpu_chunk_table[0] = pcpu_first_chunk;
 	bitmap_set(pcpu_positions, 0, 1);
 	pcpu_chunk_relocate_locked(pcpu_first_chunk);

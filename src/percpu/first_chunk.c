@@ -33,7 +33,27 @@ const struct kmm_param percpu_params[] = { { .name = NULL } };
 #define PCPU_STATIC_SIZE ((size_t)0)
 
 static const struct kmm_fork_handler fork_mutex = { .rank = KMM_RANK_PCPU_ALLOC, .lock = &pcpu_alloc_mutex };
-static const struct kmm_fork_handler fork_maps = { .rank = KMM_RANK_PCPU, .lock = &pcpu_lock };
+static void fork_lock_maps(void)
+{
+	kmm_spin_lock_same_rank(&pcpu_lock);
+}
+
+static void fork_unlock_maps(void)
+{
+	kmm_spin_unlock(&pcpu_lock);
+}
+
+static void fork_reset_maps(void)
+{
+	kmm_spin_reset(&pcpu_lock);
+}
+
+static const struct kmm_fork_handler fork_maps = {
+	.rank = KMM_RANK_PCPU,
+	.lock_all = fork_lock_maps,
+	.unlock_all = fork_unlock_maps,
+	.reset_all = fork_reset_maps,
+};
 
 /* A chunk that serves [@start, @end) of the first unit. */
 static struct pcpu_chunk *alloc_first_chunk(size_t start, size_t end)
@@ -102,9 +122,9 @@ int pcpu_setup_first_chunk(const struct pcpu_alloc_info *info)
 	pcpu_first_chunk = alloc_first_chunk(dyn, end);
 	if (!pcpu_first_chunk)
 		goto fail;
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	pcpu_chunk_enter_first_locked();
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	kmm_fork_register(&fork_mutex);
 	kmm_fork_register(&fork_maps);
 	return 0;

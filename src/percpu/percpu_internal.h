@@ -10,7 +10,8 @@
  *   rank  lock              guards
  *   20    pcpu_alloc_mutex  creation, destruction and (de)population of chunks: the frames, the mappings. Pages are
  *                           asked for under it, without __GFP_DIRECT_RECLAIM
- *   60    pcpu_lock         maps, hints, slots, the table of chunks. No page is asked for or freed under it
+ *   60    pcpu_lock         maps, hints, slots, the table of chunks. A spin: it is held for some tens of nanoseconds
+ *                           by requests and frees. No page is asked for or freed under it, and no system call made
  *   The populated bitmap is written under both locks and so may be read under either.
  *
  * Invariants (proved by validate.c)
@@ -48,6 +49,7 @@
 #include "base/bitmap.h"
 #include "base/compiler.h"
 #include "base/lock.h"
+#include "base/spin.h"
 
 /* The unit of allocation, bytes: one bit of the maps. */
 #define PCPU_MIN_ALLOC_SHIFT 2
@@ -126,7 +128,7 @@ struct pcpu_chunk {
 
 /* What ever happened, pcpu_lock. Bytes where it says size. */
 struct pcpu_stats {
-	uint64_t nr_alloc, nr_dealloc, nr_cur_alloc, nr_max_alloc; /* areas */
+	uint64_t nr_alloc, nr_dealloc, nr_max_alloc; /* areas; the last: at once */
 	unsigned int nr_chunks, nr_max_chunks;
 	size_t min_alloc_size, max_alloc_size;
 };
@@ -146,7 +148,7 @@ struct pcpu_alloc_info {
 };
 
 extern struct kmm_lock pcpu_alloc_mutex;
-extern struct kmm_lock pcpu_lock;
+extern struct kmm_spin pcpu_lock;
 
 /* Set by pcpu_setup_first_chunk(), constant until the room stops. */
 extern struct arena_range pcpu_slices;
@@ -164,6 +166,7 @@ extern struct pcpu_chunk *pcpu_reserved_chunk; /* its reserved part, or NULL */
 
 #define PCPU_MAX_LISTS (KMM_PCPU_SLICE_SHIFT + 4)
 extern struct cds_list_head pcpu_chunk_lists[PCPU_MAX_LISTS]; /* pcpu_lock */
+extern unsigned int pcpu_lists_used;                          /* a bit for each list that is not empty; pcpu_lock */
 extern struct pcpu_chunk *pcpu_chunk_table[PCPU_MAX_CHUNKS];  /* by position; pcpu_lock */
 extern int pcpu_nr_empty_pop_pages;                           /* see C1; pcpu_lock */
 extern struct pcpu_stats pcpu_stats;                          /* pcpu_lock */
@@ -209,19 +212,15 @@ static inline bool pcpu_page_is_idle(const struct pcpu_map *map, int page)
 }
 
 /* chunk.c */
-int pcpu_size_to_slot_raw(size_t size);
-int pcpu_size_to_slot(size_t size);
 void pcpu_slots_init(size_t unit_size);
 size_t pcpu_chunk_meta_size(int nr_pages);
-bool pcpu_chunk_is_isolated(const struct pcpu_chunk *chunk);
 void pcpu_chunk_isolate_locked(struct pcpu_chunk *chunk);
 void pcpu_chunk_sideline_locked(struct pcpu_chunk *chunk);
 void pcpu_chunk_reintegrate_locked(struct pcpu_chunk *chunk);
 void pcpu_chunk_init(struct pcpu_chunk *chunk, size_t base_off, size_t start_offset, size_t end_offset);
-void pcpu_chunk_relocate_locked(struct pcpu_chunk *chunk);
+void pcpu_chunk_move_locked(struct pcpu_chunk *chunk, int slot, bool to_front);
 void pcpu_chunk_aside_locked(struct pcpu_chunk *chunk);
 void pcpu_chunk_remove_locked(struct pcpu_chunk *chunk);
-void pcpu_chunk_count_empty_locked(const struct pcpu_chunk *chunk, int delta);
 struct pcpu_chunk *pcpu_chunk_create(gfp_t gfp);
 size_t pcpu_chunk_destroy(struct pcpu_chunk *chunk);
 struct pcpu_chunk *pcpu_chunk_of_locked(size_t off);
@@ -297,6 +296,50 @@ static inline size_t pcpu_free_bytes(const struct pcpu_chunk *chunk)
 static inline bool pcpu_chunk_is_free(const struct pcpu_chunk *chunk)
 {
 	return chunk->map.free_bits == pcpu_map_bits(&chunk->map);
+}
+
+/* The slot of chunks whose longest free run has @size bytes, were they not wholly free. */
+static inline int pcpu_size_to_slot_raw(size_t size)
+{
+	return max_of(fls((unsigned int)size) - PCPU_SLOT_BASE_SHIFT + 2, 1);
+}
+
+static inline int pcpu_size_to_slot(size_t size)
+{
+	return size == pcpu_unit_size() ? pcpu_free_slot : pcpu_size_to_slot_raw(size);
+}
+
+/* The slot that the hints of @chunk call for. */
+static inline int pcpu_chunk_slot(const struct pcpu_chunk *chunk)
+{
+	int bits = chunk->map.chunk_md.contig_hint;
+
+	return bits ? pcpu_size_to_slot((size_t)bits << PCPU_MIN_ALLOC_SHIFT) : 0;
+}
+
+static inline bool pcpu_chunk_is_isolated(const struct pcpu_chunk *chunk)
+{
+	return chunk->slot > pcpu_free_slot;
+}
+
+/*
+ * Moves @chunk to the slot that its hints call for: to the head of a higher one, where it is found first, to the tail
+ * of a lower one, where it is found last. The reserved chunk is never in a slot, and an isolated one stays where it is.
+ */
+static inline void pcpu_chunk_relocate_locked(struct pcpu_chunk *chunk)
+{
+	int slot = pcpu_chunk_slot(chunk);
+
+	if (unlikely(slot != chunk->slot) && chunk != pcpu_reserved_chunk && !pcpu_chunk_is_isolated(chunk))
+		pcpu_chunk_move_locked(chunk, slot, chunk->slot < slot);
+}
+
+/* @chunk's count of empty populated pages went up by @delta. One in no slot does not count, see C1. */
+static inline void pcpu_chunk_count_empty_locked(const struct pcpu_chunk *chunk, int delta)
+{
+	kmm_spin_assert_held(&pcpu_lock);
+	if (unlikely(delta) && chunk->slot >= 0 && !pcpu_chunk_is_isolated(chunk))
+		pcpu_nr_empty_pop_pages += delta;
 }
 
 #endif /* KMM_PERCPU_PERCPU_INTERNAL_H */

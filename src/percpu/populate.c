@@ -125,7 +125,7 @@ int pcpu_populate_pages(struct pcpu_chunk *chunk, int page_start, int page_end, 
 			goto undo_maps;
 	}
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	empty = chunk->map.nr_empty_pop_pages;
 	start = page_start;
 	for_each_hole(chunk, start, page_end, end)
@@ -134,7 +134,7 @@ int pcpu_populate_pages(struct pcpu_chunk *chunk, int page_start, int page_end, 
 		pcpu_map_populated(&chunk->map, start, end);
 	}
 	pcpu_chunk_count_empty_locked(chunk, chunk->map.nr_empty_pop_pages - empty);
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	return 0;
 
 undo_maps:
@@ -158,7 +158,7 @@ static bool take_idle_run(struct pcpu_chunk *chunk, int *start, int *end)
 	struct pcpu_map *map = &chunk->map;
 	int empty, page = *end;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	while (page > 0 && !pcpu_page_is_idle(map, page - 1))
 		page--;
 	*end = page;
@@ -171,7 +171,7 @@ static bool take_idle_run(struct pcpu_chunk *chunk, int *start, int *end)
 		chunk->nr_populated -= *end - *start;
 		pcpu_chunk_count_empty_locked(chunk, map->nr_empty_pop_pages - empty);
 	}
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	return *end > *start;
 }
 

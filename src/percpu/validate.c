@@ -181,6 +181,8 @@ static void check_lists(struct finding *f)
 	size_t position;
 
 	for (slot = 0; slot < pcpu_nr_lists; slot++) {
+		if (cds_list_empty(&pcpu_chunk_lists[slot]) == ((pcpu_lists_used >> slot & 1) != 0))
+			find(f, "C2: list %d is marked wrongly", slot);
 		cds_list_for_each_entry(chunk, &pcpu_chunk_lists[slot], list) {
 			if (chunk->slot != slot)
 				find(f, "C2: chunk of slot %d on list %d", chunk->slot, slot);
@@ -199,8 +201,9 @@ static void check_lists(struct finding *f)
 	}
 	if (listed)
 		find(f, "C3: lists and table differ by %d chunks", listed);
-	if (nr_alloc != pcpu_stats.nr_cur_alloc || pcpu_stats.nr_alloc - pcpu_stats.nr_dealloc != nr_alloc)
-		find(f, "C4: %" PRIu64 " areas of all chunks counted as %" PRIu64, nr_alloc, pcpu_stats.nr_cur_alloc);
+	if (pcpu_stats.nr_alloc - pcpu_stats.nr_dealloc != nr_alloc)
+		find(f, "C4: %" PRIu64 " areas of all chunks counted as %" PRIu64, nr_alloc,
+		     pcpu_stats.nr_alloc - pcpu_stats.nr_dealloc);
 	if (empty != pcpu_nr_empty_pop_pages)
 		find(f, "C1: %d empty populated pages in all, counted as %d", empty, pcpu_nr_empty_pop_pages);
 }
@@ -215,7 +218,7 @@ void kmm_validate_percpu(void)
 	if (!pcpu_first_chunk)
 		return;
 	kmm_lock(&pcpu_alloc_mutex);
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	check_lists(&f);
 	for (slot = 0; slot < pcpu_nr_lists; slot++) {
 		cds_list_for_each_entry(chunk, &pcpu_chunk_lists[slot], list)
@@ -223,7 +226,7 @@ void kmm_validate_percpu(void)
 	}
 	if (pcpu_reserved_chunk)
 		check_chunk(pcpu_reserved_chunk, &f);
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	kmm_unlock(&pcpu_alloc_mutex);
 	if (f.found)
 		kmm_report(KMM_REPORT_BUG, "BUG: percpu: %s\n", text);

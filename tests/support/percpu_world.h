@@ -12,9 +12,9 @@ static __attribute__((unused)) struct pcpu_chunk *chunk_of(const char __percpu *
 {
 	struct pcpu_chunk *chunk;
 
-	kmm_lock(&pcpu_lock);
+	kmm_spin_lock(&pcpu_lock);
 	chunk = pcpu_chunk_of_locked((size_t)(ptr - pcpu_slices.base));
-	kmm_unlock(&pcpu_lock);
+	kmm_spin_unlock(&pcpu_lock);
 	return chunk;
 }
 

@@ -17,6 +17,7 @@
 #include "arena/os.h"
 #include "base/boot.h"
 #include "base/options.h"
+#include "base/rcu.h"
 #include "base/report.h"
 #include "base/work.h"
 #include "buddy/buddy.h"
@@ -41,7 +42,7 @@ static const struct kmm_param start_params[] = {
 };
 
 static const struct kmm_param *const all_params[] = {
-	start_params, arena_params, percpu_params, buddy_params, slub_params, NULL,
+	start_params, rcu_params, arena_params, percpu_params, buddy_params, slub_params, NULL,
 };
 
 /* The environment first, so that the program's own words win. What a user typed wrong there must not stop a program
@@ -53,6 +54,7 @@ static int read_options(const struct kmm_config *config)
 	/* Options last for one start, also for one that fails. */
 	option_nr_cpus = 0;
 	option_background = true;
+	rcu_options_reset();
 	arena_options_reset();
 	buddy_options_reset();
 	slub_options_reset();
@@ -106,6 +108,7 @@ static int start_rooms(const struct kmm_config *config)
 	if (err)
 		return err;
 
+	kmm_rcu_choose(config ? config->rcu : NULL);
 	arena_set_boot_pfn(buddy_boot_pfn());
 	err = arena_start(config ? config->limit : 0);
 	if (err)

@@ -30,6 +30,8 @@ enum kmm_report_level {
  */
 typedef void (*kmm_report_fn)(enum kmm_report_level level, const char *text, void *arg);
 
+struct rcu_flavor_struct; /* <urcu/flavor.h> */
+
 /** What kmm_init() can be told. Zero every field that is not set: zero means "the default". */
 struct kmm_config {
 	size_t size;  /* sizeof(struct kmm_config), so that the struct can grow */
@@ -41,6 +43,9 @@ struct kmm_config {
 	const char *options;  /* the kernel's boot syntax, "slub_max_order=1 mem=64M"; read after KMM_OPTIONS */
 	kmm_report_fn report; /* where reports go; default: stderr */
 	void *report_arg;     /* handed to @report */
+	/* The flavour of liburcu whose read-side sections and grace periods the library uses, &urcu_memb_flavor for one.
+	 * Threads that call the library are then registered as it asks. Default: urcu-bp, which asks nothing. */
+	const struct rcu_flavor_struct *rcu;
 };
 
 /**

@@ -2,8 +2,8 @@
  * fork.c - every lock is held across fork(), so that the child finds consistent state behind new locks.
  *
  * Owns:       the handlers, sorted by rank.
- * Locks:      the boot lock (through boot.h) comes first and makes the table stand still: handlers are registered only
- *             while it is held. Then all of the table in order, then the report lock.
+ * Locks:      RCU is paused before all locks. Then the boot lock (through boot.h), which makes the table stand still:
+ *             handlers are registered only while it is held. Then all of the table in order, then the report lock.
  * Invariants: F1  handlers[0 .. nr_handlers) ascend by rank
  */
 #include <pthread.h>
@@ -11,13 +11,15 @@
 #include "arch/arch.h"
 #include "base/boot.h"
 #include "base/fork.h"
+#include "base/rcu.h"
 #include "base/report.h"
 
 #define MAX_HANDLERS 16
 
 static const struct kmm_fork_handler *handlers[MAX_HANDLERS];
 static unsigned int nr_handlers;
-static bool running; /* the library ran at the last prepare; valid until its parent or child, boot lock */
+static bool running;    /* the library ran at the last prepare; valid until its parent or child, boot lock */
+static bool rcu_paused; /* by that prepare; boot lock */
 
 static const struct kmm_fork_handler arch_handler = {
 	.rank = KMM_RANK_SLAB_BIT,
@@ -76,9 +78,11 @@ static void handler_reset(const struct kmm_fork_handler *handler)
 
 static void fork_prepare(void)
 {
+	const bool paused = kmm_rcu_fork_prepare();
 	unsigned int i;
 
 	kmm_boot_fork_prepare();
+	rcu_paused = paused;
 	running = kmm_boot_state() == KMM_RUNNING;
 	for (i = 0; i < nr_handlers; i++) {
 		if (takes_part(handlers[i]))
@@ -89,6 +93,7 @@ static void fork_prepare(void)
 
 static void fork_parent(void)
 {
+	const bool paused = rcu_paused;
 	unsigned int i;
 
 	kmm_report_fork_parent();
@@ -97,10 +102,13 @@ static void fork_parent(void)
 			handler_unlock(handlers[i]);
 	}
 	kmm_boot_fork_parent();
+	if (paused)
+		kmm_rcu_fork_parent();
 }
 
 static void fork_child(void)
 {
+	const bool paused = rcu_paused;
 	unsigned int i;
 
 	kmm_report_fork_child();
@@ -109,6 +117,8 @@ static void fork_child(void)
 			handler_reset(handlers[i]);
 	}
 	kmm_boot_fork_child();
+	if (paused)
+		kmm_rcu_fork_child();
 }
 
 static void install(void)

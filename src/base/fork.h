@@ -2,7 +2,8 @@
  * fork.h - takes every lock before fork() and makes them new in the child.
  *
  * Owns:  the list of handlers, in rank order.
- * Rules: handlers run only while the library runs: in a cold or dead one nobody is inside a room.
+ * Rules: RCU is paused before the first handler; see rcu.h. Handlers run only while the library runs: in a cold or dead one
+ *        nobody is inside a room.
  *        A rank with one lock names it in @lock. For any other, @lock_all takes all locks of the rank in address order
  *        with kmm_lock_same_rank(); @unlock_all releases them in the parent; @reset_all makes them new in the child, where
  *        no other thread exists. Handlers allocate nothing.

@@ -286,13 +286,16 @@ static bool create_worker(uintptr_t generation)
 
 /* What others call */
 
-bool kmm_work_schedule_slow(struct kmm_work *work, unsigned int delay_ms)
+/* @sure: not while it is open whether there will be a worker. */
+static bool schedule(struct kmm_work *work, unsigned int delay_ms, bool sure)
 {
 	bool scheduled = false, create = false;
 	int saved_errno = errno;
 	uintptr_t generation = 0;
 
 	kmm_lock(&queue.lock);
+	while (sure && queue.worker == WORKER_CREATING)
+		kmm_lock_wait(&queue.lock, &queue.done, NULL);
 	if (work->pending) {
 		scheduled = true;
 	} else if (queue.open && !is_cancelled(work)) {
@@ -309,6 +312,17 @@ bool kmm_work_schedule_slow(struct kmm_work *work, unsigned int delay_ms)
 		scheduled = create_worker(generation);
 	errno = saved_errno;
 	return scheduled;
+}
+
+bool kmm_work_schedule_slow(struct kmm_work *work, unsigned int delay_ms)
+{
+	return schedule(work, delay_ms, false);
+}
+
+bool kmm_work_schedule_sure(struct kmm_work *work, unsigned int delay_ms)
+{
+	kmm_assert_none_held();
+	return schedule(work, delay_ms, true);
 }
 
 void kmm_work_cancel_sync(struct kmm_work *work)

@@ -52,6 +52,12 @@ static inline bool kmm_work_schedule(struct kmm_work *work, unsigned int delay_m
 	return READ_ONCE(work->pending) || kmm_work_schedule_slow(work, delay_ms);
 }
 
+/*
+ * As kmm_work_schedule(), and true is final: only kmm_work_stop() and fork, in the child, drop the work. So it waits while
+ * another thread is creating the worker. Called with no lock of the library held.
+ */
+bool kmm_work_schedule_sure(struct kmm_work *work, unsigned int delay_ms);
+
 /* Afterwards @work is neither pending nor running, until somebody schedules it again. From its own fn: not pending. */
 void kmm_work_cancel_sync(struct kmm_work *work);
 

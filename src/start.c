@@ -131,6 +131,7 @@ static int start_rooms(const struct kmm_config *config)
 	kmem_cache_init_late();
 	buddy_start_late();
 	percpu_counter_start();
+	percpu_ref_start();
 	/* What was freed so far waits for the next free. */
 	if (option_background)
 		kmm_work_start();
@@ -181,6 +182,7 @@ void kmm_stop_rooms(bool final)
 {
 	/* Nobody works on what goes away now. */
 	kmm_work_stop();
+	percpu_ref_stop();
 	/* The slices before the arena: it holds the bookkeeping that tells what to give back. */
 	percpu_stop(final);
 	if (final)

@@ -17,6 +17,7 @@
 #include <kmm/page_ref.h>
 #include <kmm/percpu.h>
 #include <kmm/percpu_counter.h>
+#include <kmm/percpu_refcount.h>
 #include <kmm/slab.h>
 #include <kmm/smp.h>
 #include <kmm/stats.h>

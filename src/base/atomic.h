@@ -16,6 +16,10 @@
 #define atomic_add_relaxed(p, nr) __atomic_add_fetch(p, nr, __ATOMIC_RELAXED)
 #define atomic_add_release(p, nr) __atomic_add_fetch(p, nr, __ATOMIC_RELEASE)
 #define atomic_sub_relaxed(p, nr) __atomic_sub_fetch(p, nr, __ATOMIC_RELAXED)
+#define atomic_sub_release(p, nr) ((void)__atomic_fetch_sub(p, nr, __ATOMIC_RELEASE))
+
+/* A count of users: who comes to 0 sees what all others did before they left. The value is the new one. */
+#define atomic_sub_acq_rel(p, nr) __atomic_sub_fetch(p, nr, __ATOMIC_ACQ_REL)
 
 /* Stores @v and returns true if the word is *@old; else puts the word found into *@old. Never fails without cause.
  * Success: ACQUIRE and RELEASE; failure: RELAXED. */

@@ -8,5 +8,9 @@
 
 /* The start of the library, when memory can be had and kmm_nr_cpu_ids is set. Cannot fail. */
 void percpu_counter_start(void);
+void percpu_ref_start(void);
+
+/* Its end, when delayed work is stopped and the memory goes. Touches none of it. */
+void percpu_ref_stop(void);
 
 #endif /* KMM_POOL_POOL_H */

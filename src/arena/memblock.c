@@ -13,6 +13,7 @@
 
 #include "arena/arena.h"
 #include "base/compiler.h"
+#include "base/report.h"
 
 static struct {
 	size_t used;              /* bytes handed out, alignment gaps included */
@@ -54,6 +55,17 @@ int memblock_charge(unsigned long nr_pages)
 		return -ENOMEM;
 	memblock.nr_charged += nr_pages;
 	return 0;
+}
+
+unsigned long memblock_nr_charged(void)
+{
+	return memblock.nr_charged;
+}
+
+unsigned long memblock_charged_pfn(unsigned long nr)
+{
+	kmm_assert(memblock.closed && nr < memblock.nr_charged);
+	return kmm_arena.boot_pfn + memblock_nr_pages(memblock.used, nr);
 }
 
 unsigned long memblock_free_all(void)

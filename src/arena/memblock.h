@@ -18,6 +18,11 @@ void *memblock_alloc(size_t size, size_t align);
  * 0 or -ENOMEM. */
 int memblock_charge(unsigned long nr_pages);
 
+/* The frame that pays for the @nr-th page charged, counted from 0 over all calls. Known once the buddy has taken over. */
+unsigned long memblock_charged_pfn(unsigned long nr);
+/* Pages charged so far. */
+unsigned long memblock_nr_charged(void);
+
 /* The end of boot allocation: marks what was handed out PG_reserved and returns the first pfn of the rest. */
 unsigned long memblock_free_all(void);
 

@@ -14,7 +14,7 @@
 #include "base/rcu.h"
 #include "base/report.h"
 
-#define MAX_HANDLERS 16
+#define MAX_HANDLERS 24
 
 static const struct kmm_fork_handler *handlers[MAX_HANDLERS];
 static unsigned int nr_handlers;
@@ -23,6 +23,7 @@ static bool rcu_paused; /* by that prepare; boot lock */
 
 static const struct kmm_fork_handler arch_handler = {
 	.rank = KMM_RANK_SLAB_BIT,
+	.always = true,
 	.lock_all = arch_fork_lock_all,
 	.unlock_all = arch_fork_unlock_all,
 	.reset_all = arch_fork_reset,
@@ -45,11 +46,10 @@ void kmm_fork_register(const struct kmm_fork_handler *handler)
 	handlers[i] = handler;
 }
 
-/* Cold or dead, the rooms have no locks worth taking, and perhaps no memory that these were in. The locks of arch/ are
- * always there, and a late call may use them. */
+/* Cold or dead, most rooms have no locks worth taking, and perhaps no memory that these were in. */
 static bool takes_part(const struct kmm_fork_handler *handler)
 {
-	return running || handler == &arch_handler;
+	return running || handler->always;
 }
 
 static void handler_lock(const struct kmm_fork_handler *handler)
@@ -123,7 +123,8 @@ static void fork_child(void)
 
 static void install(void)
 {
-	if (KMM_ARCH_CAS2_LOCKED)
+	/* Pairs of 8-byte words take these locks on a 32-bit machine. */
+	if (KMM_ARCH_CAS2_LOCKED || sizeof(long) < sizeof(uint64_t))
 		kmm_fork_register(&arch_handler);
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }

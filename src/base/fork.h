@@ -3,7 +3,7 @@
  *
  * Owns:  the list of handlers, in rank order.
  * Rules: RCU is paused before the first handler; see rcu.h. Handlers run only while the library runs: in a cold or dead one
- *        nobody is inside a room.
+ *        nobody is inside a room. Those of locks that are taken then, too, say @always.
  *        A rank with one lock names it in @lock. For any other, @lock_all takes all locks of the rank in address order
  *        with kmm_lock_same_rank(); @unlock_all releases them in the parent; @reset_all makes them new in the child, where
  *        no other thread exists. Handlers allocate nothing.
@@ -11,17 +11,20 @@
 #ifndef KMM_BASE_FORK_H
 #define KMM_BASE_FORK_H
 
+#include <stdbool.h>
+
 #include "base/lock.h"
 
 struct kmm_fork_handler {
 	unsigned int rank;     /* ascending order of locking, descending of the others */
+	bool always;           /* also while the library does not run */
 	struct kmm_lock *lock; /* taken, released and made new by fork.c; NULL: the functions do it */
 	void (*lock_all)(void);
 	void (*unlock_all)(void);
 	void (*reset_all)(void); /* with @lock, or NULL: what else the child puts right, after the lock is new */
 };
 
-/* Registers at start; the handler is static and stays. At most 16. Registering one twice does nothing. */
+/* Registers at start; the handler is static and stays. At most 24. Registering one twice does nothing. */
 void kmm_fork_register(const struct kmm_fork_handler *handler);
 
 /* Installs pthread_atfork once per process. */

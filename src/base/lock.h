@@ -17,23 +17,24 @@
 #include "base/compiler.h"
 
 enum kmm_lock_rank {
-	KMM_RANK_BOOT = 5,        /* start and end of the library */
-	KMM_RANK_SLAB_MUTEX = 10, /* cache registry, create and destroy */
-	KMM_RANK_LISTS = 15,      /* mapping, shrinker list, vmalloc areas */
-	KMM_RANK_PCPU_ALLOC = 20, /* chunk create, populate */
-	KMM_RANK_CPU = 30,        /* L[X]: slab and partial list of one CPU in all caches */
-	KMM_RANK_NODE_LIST = 40,  /* node->list_lock */
-	KMM_RANK_SLAB_BIT = 50,   /* the hashed locks of the generic double-word CAS; never held across a call */
-	KMM_RANK_PCPU = 60,       /* chunk maps */
-	KMM_RANK_LRU = 65,        /* LRU lists of a node */
-	KMM_RANK_PCP = 70,        /* per-CPU pages */
-	KMM_RANK_ZONE = 80,       /* free areas */
-	KMM_RANK_ACCESS = 85,     /* which free pages cannot be accessed (debug_pagealloc=) */
-	KMM_RANK_ARENA = 90,      /* commit frontier, sections, charged ranges */
-	KMM_RANK_WORK = 95,       /* delayed work: the queue and its thread */
-	KMM_RANK_REF = 96,        /* percpu_ref: modes, and refs that switch */
-	KMM_RANK_COUNTER = 97,    /* percpu_counter: the common counts */
-	KMM_RANK_REPORT = 99,     /* one report at a time */
+	KMM_RANK_BOOT = 5,         /* start and end of the library */
+	KMM_RANK_SLAB_MUTEX = 10,  /* cache registry, create and destroy */
+	KMM_RANK_LISTS = 15,       /* mapping, shrinker list, vmalloc areas */
+	KMM_RANK_PCPU_MODULE = 18, /* objects with static per-CPU variables */
+	KMM_RANK_PCPU_ALLOC = 20,  /* chunk create, populate */
+	KMM_RANK_CPU = 30,         /* L[X]: slab and partial list of one CPU in all caches */
+	KMM_RANK_NODE_LIST = 40,   /* node->list_lock */
+	KMM_RANK_SLAB_BIT = 50,    /* the hashed locks of the generic double-word CAS; never held across a call */
+	KMM_RANK_PCPU = 60,        /* chunk maps */
+	KMM_RANK_LRU = 65,         /* LRU lists of a node */
+	KMM_RANK_PCP = 70,         /* per-CPU pages */
+	KMM_RANK_ZONE = 80,        /* free areas */
+	KMM_RANK_ACCESS = 85,      /* which free pages cannot be accessed (debug_pagealloc=) */
+	KMM_RANK_ARENA = 90,       /* commit frontier, sections, charged ranges */
+	KMM_RANK_WORK = 95,        /* delayed work: the queue and its thread */
+	KMM_RANK_REF = 96,         /* percpu_ref: modes, and refs that switch */
+	KMM_RANK_COUNTER = 97,     /* percpu_counter: the common counts */
+	KMM_RANK_REPORT = 99,      /* one report at a time */
 };
 
 struct kmm_lock {

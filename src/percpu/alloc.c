@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "percpu/module.h"
 #include "percpu/percpu.h"
 #include "percpu/percpu_internal.h"
 
@@ -268,6 +269,11 @@ void __percpu *__alloc_percpu(size_t size, size_t align)
 	return pcpu_alloc(size, align, false, GFP_KERNEL);
 }
 
+void __percpu *pcpu_alloc_reserved(size_t size, size_t align, gfp_t gfp)
+{
+	return pcpu_alloc(size, align, true, gfp);
+}
+
 void __percpu *__alloc_reserved_percpu(size_t size, size_t align)
 {
 	return pcpu_alloc(size, align, true, GFP_KERNEL);
@@ -296,6 +302,8 @@ static const char *free_off(size_t off)
 	bool balance = false;
 	unsigned long bit;
 
+	if (unlikely(pcpu_module_owns(off)))
+		return "static variables of a loaded object, not a dynamic per-CPU pointer";
 	kmm_spin_lock(&pcpu_lock);
 	chunk = pcpu_chunk_of_locked(off);
 	bit = chunk ? (off - chunk->base_off) >> PCPU_MIN_ALLOC_SHIFT : 0;

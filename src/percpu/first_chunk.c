@@ -6,7 +6,7 @@
  *   0        static_size           static_size + reserved_size               ...      unit_size
  *            pcpu_reserved_chunk   pcpu_first_chunk
  *
- * Owns:       pcpu_slices, the two chunks above, the room's fork handlers.
+ * Owns:       pcpu_slices and kmm_pcpu_base, the two chunks above, the room's fork handlers.
  * Locks:      none needed: one thread starts and ends the library. pcpu_lock is taken where functions ask for it.
  * Invariants: the first unit is populated as a whole, paid for through memblock, and stays so (immutable).
  * Source:     pcpu_setup_first_chunk(), pcpu_build_alloc_info(), mm/percpu.c, Linux 6.1. Differs: a CPU's unit lies at
@@ -14,6 +14,7 @@
  */
 #include <errno.h>
 
+#include "percpu/module.h"
 #include "percpu/percpu.h"
 #include "percpu/percpu_internal.h"
 
@@ -23,14 +24,16 @@
 #include "base/fork.h"
 #include "base/report.h"
 
+/* kmm_pcpu_base while there are no slices: no address of a program's is less than a slice behind it. */
+#define PCPU_NO_BASE (0 - (uintptr_t)PCPU_SLICE_SIZE)
+
 struct arena_range pcpu_slices;
+uintptr_t kmm_pcpu_base = PCPU_NO_BASE; /* pcpu_slices.base, for the programs; RELAXED, see kmm_per_cpu_ptr_slow() */
+static unsigned long first_charge;      /* which of memblock's charged pages is the first of the first unit's */
 struct pcpu_alloc_info pcpu_unit_info;
 
 /* The boot words of Linux about this room (percpu_alloc=) choose between layouts that do not exist here. */
 const struct kmm_param percpu_params[] = { { .name = NULL } };
-
-/* The library has no static per-CPU variables of its own. */
-#define PCPU_STATIC_SIZE ((size_t)0)
 
 static const struct kmm_fork_handler fork_mutex = { .rank = KMM_RANK_PCPU_ALLOC, .lock = &pcpu_alloc_mutex };
 static void fork_lock_maps(void)
@@ -73,6 +76,7 @@ static int map_first_unit(const struct pcpu_alloc_info *info)
 {
 	unsigned int cpu;
 
+	first_charge = memblock_nr_charged();
 	if (memblock_charge((unsigned long)pcpu_unit_pages * kmm_nr_cpu_ids))
 		return -ENOMEM;
 	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
@@ -80,6 +84,14 @@ static int map_first_unit(const struct pcpu_alloc_info *info)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* The frame that pays for @page_idx of @cpu's first unit: memblock charged them CPU by CPU. After buddy_start(). */
+struct page *pcpu_first_frame(int page_idx, unsigned int cpu)
+{
+	const unsigned long nr = (unsigned long)cpu * (unsigned long)pcpu_unit_pages + (unsigned long)page_idx;
+
+	return arena_pfn_to_page(memblock_charged_pfn(first_charge + nr));
 }
 
 static bool info_is_sound(const struct pcpu_alloc_info *info)
@@ -106,6 +118,7 @@ int pcpu_setup_first_chunk(const struct pcpu_alloc_info *info)
 	if (arena_range_reserve(&pcpu_slices, (size_t)kmm_nr_cpu_ids << KMM_PCPU_SLICE_SHIFT, PAGE_SIZE,
 				"per-CPU memory"))
 		return -ENOMEM;
+	WRITE_ONCE(kmm_pcpu_base, (uintptr_t)pcpu_slices.base);
 	pcpu_slots_init(info->unit_size);
 	pcpu_warnings_reset();
 	pcpu_balance_reset();
@@ -130,22 +143,33 @@ int pcpu_setup_first_chunk(const struct pcpu_alloc_info *info)
 	return 0;
 
 fail:
-	kmm_report(KMM_REPORT_ERR, "percpu: no memory for the first chunk, %zu bytes for each of %u CPUs\n",
-		   info->unit_size, kmm_nr_cpu_ids);
+	kmm_report(KMM_REPORT_ERR,
+		   "percpu: no memory for the first chunk, %zu bytes for each of %u CPUs (%zu of static variables)\n",
+		   info->unit_size, kmm_nr_cpu_ids, info->static_size);
 	percpu_stop(false);
 	return -ENOMEM;
 }
 
 int percpu_start(void)
 {
-	struct pcpu_alloc_info info = { .static_size = PCPU_STATIC_SIZE, .reserved_size = PERCPU_MODULE_RESERVE };
+	struct pcpu_alloc_info info = { .static_size = pcpu_modules_layout(), .reserved_size = PERCPU_MODULE_RESERVE };
 	size_t fixed = info.static_size + info.reserved_size;
+	int err;
 
+	if (fixed + PERCPU_DYNAMIC_EARLY_SIZE > PCPU_SLICE_SIZE) {
+		kmm_report(KMM_REPORT_ERR, "percpu: %zu bytes of static variables: a CPU has %zu bytes in all\n",
+			   info.static_size, PCPU_SLICE_SIZE);
+		pcpu_modules_stop();
+		return -ENOMEM;
+	}
 	info.unit_size = PCPU_MIN_UNIT_SIZE;
 	while (info.unit_size < fixed + PERCPU_DYNAMIC_EARLY_SIZE)
 		info.unit_size *= 2;
 	info.dyn_size = info.unit_size - fixed;
-	return pcpu_setup_first_chunk(&info);
+	err = pcpu_setup_first_chunk(&info);
+	if (!err)
+		pcpu_modules_fill();
+	return err;
 }
 
 /* Takes the memory of every populated page, but not the right to read it. */
@@ -171,10 +195,13 @@ static void empty_slices(void)
 
 void percpu_stop(bool final)
 {
-	if (final)
+	if (final) {
 		empty_slices();
-	else
+	} else {
+		pcpu_modules_stop();
+		WRITE_ONCE(kmm_pcpu_base, PCPU_NO_BASE);
 		arena_range_release(&pcpu_slices);
+	}
 	pcpu_chunks_reset();
 	pcpu_meta_stop(final);
 	pcpu_nr_empty_pop_pages = 0;

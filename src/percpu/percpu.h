@@ -7,8 +7,9 @@
 #ifndef KMM_PERCPU_PERCPU_H
 #define KMM_PERCPU_PERCPU_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <kmm/percpu.h>
 
@@ -27,6 +28,9 @@ size_t percpu_trim(void);
 
 /* Is @ptr the start of, or inside, a dynamic per-CPU allocation's range? (address check only) */
 bool percpu_is_dynamic(const void *ptr);
+
+/* per_cpu_ptr() for the library's own pointers, which are all dynamic: the sum, and nothing else. */
+#define percpu_instance(ptr, cpu) ((__typeof__(ptr))((uintptr_t)(ptr) + ((uintptr_t)(cpu) << KMM_PCPU_SLICE_SHIFT)))
 
 /* Proves the invariants of percpu_internal.h, comparing every hint with a brute-force scan. */
 void kmm_validate_percpu(void);

@@ -8,6 +8,7 @@
  *
  * Locks
  *   rank  lock              guards
+ *   18    module_lock       objects with static variables: module.c
  *   20    pcpu_alloc_mutex  creation, destruction and (de)population of chunks: the frames, the mappings. Pages are
  *                           asked for under it, without __GFP_DIRECT_RECLAIM
  *   60    pcpu_lock         maps, hints, slots, the table of chunks. A spin: it is held for some tens of nanoseconds
@@ -141,7 +142,7 @@ struct pcpu_group {
 
 /* How the first chunk is cut, bytes. */
 struct pcpu_alloc_info {
-	size_t static_size;   /* of the library's own per-CPU variables */
+	size_t static_size;   /* of the objects' static variables, see module.h */
 	size_t reserved_size; /* served by __alloc_reserved_percpu() only */
 	size_t dyn_size;
 	size_t unit_size; /* a power of two, at least PCPU_MIN_UNIT_SIZE */
@@ -255,9 +256,11 @@ void pcpu_balance_for_test(void);
 
 /* first_chunk.c */
 int pcpu_setup_first_chunk(const struct pcpu_alloc_info *info);
+struct page *pcpu_first_frame(int page_idx, unsigned int cpu);
 
-/* alloc.c: a new world warns anew. */
+/* alloc.c: a new world warns anew; __alloc_reserved_percpu() with flags. */
 void pcpu_warnings_reset(void);
+void __percpu *pcpu_alloc_reserved(size_t size, size_t align, gfp_t gfp);
 
 /* validate.c: NULL, or what is wrong. @why is a buffer of @size bytes for the text. */
 const char *pcpu_map_check(const struct pcpu_map *map, char *why, size_t size);

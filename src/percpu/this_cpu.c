@@ -4,6 +4,8 @@
  * Owns:   nothing; kmm_nr_cpu_ids and the guess of the CPU are arch/cpu_id.c's.
  * Source: include/linux/percpu-defs.h, include/linux/smp.h, Linux 6.1.
  */
+#include <string.h>
+
 #include "percpu/percpu_internal.h"
 
 #include "arch/arch.h"
@@ -30,13 +32,50 @@ unsigned int raw_smp_processor_id(void)
 	return raw_cpu_id();
 }
 
-bool kmm_this_cpu_cmpxchg_double(void __percpu *pcp1, void __percpu *pcp2, unsigned long old1, unsigned long old2,
-				 unsigned long new1, unsigned long new2)
-{
-	unsigned long *first = pcp1;
+/* Two small words as one that is twice as large. The barriers are those of arch_cas2(). */
+#define CAS_AS(type)                                                                                 \
+	({                                                                                           \
+		type cas_old_, cas_new_;                                                             \
+		bool cas_same_;                                                                      \
+		memcpy(&cas_old_, old, sizeof(type));                                                \
+		memcpy(&cas_new_, val, sizeof(type));                                                \
+		smp_mb();                                                                            \
+		cas_same_ = arch_this_cpu_cmpxchg((type *)instance, cas_old_, cas_new_) == cas_old_; \
+		smp_mb();                                                                            \
+		cas_same_;                                                                           \
+	})
 
-	if (KMM_WARN(first + 1 != (unsigned long *)pcp2 || (uintptr_t)first % (2 * sizeof(long)),
-		     "%p and %p are not two words side by side, aligned as a pair", pcp1, pcp2))
+static bool cas_longs(void *instance, const void *old, const void *val)
+{
+	const unsigned long *o = old, *v = val;
+
+	return arch_this_cpu_cmpxchg_double(instance, o[0], o[1], v[0], v[1]);
+}
+
+bool kmm_this_cpu_cmpxchg_double(void *instance, const volatile void *pcp1, const volatile void *pcp2, size_t size,
+				 const void *old, const void *val)
+{
+	if (KMM_WARN((uintptr_t)pcp1 + size != (uintptr_t)pcp2 || (uintptr_t)instance % (2 * size),
+		     "%p and %p are not two words side by side, aligned as a pair", (const void *)pcp1,
+		     (const void *)pcp2))
 		return false;
-	return arch_this_cpu_cmpxchg_double(this_cpu_ptr(first), old1, old2, new1, new2);
+	if (!instance)
+		return false;
+	switch (size) {
+	case 1:
+		return CAS_AS(uint16_t);
+	case 2:
+		return CAS_AS(uint32_t);
+	case sizeof(long):
+		return cas_longs(instance, old, val);
+#if __SIZEOF_LONG__ == 8
+	case 4:
+		return CAS_AS(uint64_t);
+#else
+	case 8:
+		return generic_locked_cas_pair64(instance, old, val);
+#endif
+	default:
+		return false;
+	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * validate.c - proves the invariants of percpu_internal.h by looking at every bit.
+ * validate.c - proves the invariants of percpu_internal.h by looking at every bit, and has module.c prove its own.
  *
  * Owns:   nothing.
  * Locks:  pcpu_alloc_mutex and pcpu_lock together, so that nothing changes meanwhile. The finding is reported after
@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "percpu/module.h"
 #include "percpu/percpu.h"
 #include "percpu/percpu_internal.h"
 
@@ -217,6 +218,7 @@ void kmm_validate_percpu(void)
 
 	if (!pcpu_first_chunk)
 		return;
+	f.found = pcpu_modules_check(text, sizeof(text));
 	kmm_lock(&pcpu_alloc_mutex);
 	kmm_spin_lock(&pcpu_lock);
 	check_lists(&f);

@@ -156,6 +156,27 @@ uint64_t generic_locked_add_return64(void *p, uint64_t value)
 	return sum;
 }
 
+bool generic_locked_cas_pair64(void *p, const void *old, const void *value)
+{
+	struct hashed_lock *lock = lock_of(p);
+	uint64_t *word = p, want[2], next[2];
+	bool same;
+
+	memcpy(want, old, sizeof(want));
+	memcpy(next, value, sizeof(next));
+	lock_take(lock);
+	same = __atomic_load_n(&word[0], __ATOMIC_RELAXED) == want[0] &&
+	       __atomic_load_n(&word[1], __ATOMIC_RELAXED) == want[1];
+	if (same) {
+		__atomic_store_n(&word[0], next[0], __ATOMIC_RELEASE);
+		__atomic_store_n(&word[1], next[1], __ATOMIC_RELEASE);
+	}
+	lock_drop(lock);
+	if (same)
+		generic_smp_mb();
+	return same;
+}
+
 void arch_fork_lock_all(void)
 {
 	unsigned int i;

@@ -111,6 +111,11 @@ void generic_locked_xchg64(void *p, const void *value, void *found);
 void generic_locked_cmpxchg64(void *p, const void *old, const void *value, void *found);
 uint64_t generic_locked_add_return64(void *p, uint64_t value);
 
+/* Two 8-byte words under the lock of the first one's address, where no instruction takes so many. @p is aligned to 16
+ * bytes; @old and @value are two words. Each word is stored atomically, so who reads one word gets it whole. Orders as
+ * arch_cas2(). */
+bool generic_locked_cas_pair64(void *p, const void *old, const void *value);
+
 #define KMM_THIS_CPU_READ(p, max)                                          \
 	({                                                                 \
 		__typeof__(*(p)) tcr_value_;                               \

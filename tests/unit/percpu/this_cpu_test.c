@@ -2,47 +2,64 @@
  * this_cpu_test.c - the operations on this CPU's instance, for every size and as a user's compiler sees them.
  */
 #include "base/report.h"
+#include "fake_module.h"
 #include "support/world.h"
 
-/* All operations on one type; @TOP is a value that uses its highest bit. */
-#define DEFINE_OPERATIONS_TEST(type, name, TOP)                                            \
-	static void operations_on_##name(void **state)                                     \
-	{                                                                                  \
-		type __percpu *p = alloc_percpu(type);                                     \
-		unsigned int cpu;                                                          \
-                                                                                           \
-		(void)state;                                                               \
-		assert_non_null(p);                                                        \
-		cpu_id_pin(2);                                                             \
-		assert_true(this_cpu_read(*p) == 0);                                       \
-		this_cpu_write(*p, (type)(TOP));                                           \
-		assert_true(this_cpu_read(*p) == (type)(TOP));                             \
-		this_cpu_add(*p, 5);                                                       \
-		assert_true(this_cpu_read(*p) == (type)((TOP) + 5));                       \
-		this_cpu_sub(*p, 3);                                                       \
-		assert_true(this_cpu_read(*p) == (type)((TOP) + 2));                       \
-		this_cpu_inc(*p);                                                          \
-		this_cpu_inc(*p);                                                          \
-		this_cpu_dec(*p);                                                          \
-		assert_true(this_cpu_read(*p) == (type)((TOP) + 3));                       \
-		this_cpu_or(*p, 0x40);                                                     \
-		assert_true(this_cpu_read(*p) == (type)(((TOP) + 3) | 0x40));              \
-		this_cpu_and(*p, 0x41);                                                    \
-		assert_true(this_cpu_read(*p) == (type)(((((TOP) + 3) | 0x40) & 0x41)));   \
-		this_cpu_write(*p, (type)(TOP));                                           \
-		assert_true(this_cpu_add_return(*p, 7) == (type)((TOP) + 7));              \
-		assert_true(this_cpu_sub_return(*p, 2) == (type)((TOP) + 5));              \
-		assert_true(this_cpu_inc_return(*p) == (type)((TOP) + 6));                 \
-		assert_true(this_cpu_dec_return(*p) == (type)((TOP) + 5));                 \
-		assert_true(this_cpu_xchg(*p, 9) == (type)((TOP) + 5));                    \
-		assert_true(this_cpu_cmpxchg(*p, 8, 1) == 9);                              \
-		assert_true(this_cpu_read(*p) == 9);                                       \
-		assert_true(this_cpu_cmpxchg(*p, 9, (type)(TOP)) == 9);                    \
-		assert_true(this_cpu_read(*p) == (type)(TOP));                             \
-		/* Only the instance of CPU 2 was touched. */                              \
-		for_each_possible_cpu(cpu)                                                 \
-			assert_true(*per_cpu_ptr(p, cpu) == (cpu == 2 ? (type)(TOP) : 0)); \
-		free_percpu(p);                                                            \
+/* All operations on the lvalue @X, which is 0; @TOP is a value that uses its highest bit. */
+#define CHECK_OPERATIONS(type, TOP, X)                                                  \
+	do {                                                                            \
+		unsigned int cpu;                                                       \
+                                                                                        \
+		assert_true(this_cpu_read(X) == 0);                                     \
+		this_cpu_write(X, (type)(TOP));                                         \
+		assert_true(this_cpu_read(X) == (type)(TOP));                           \
+		this_cpu_add(X, 5);                                                     \
+		assert_true(this_cpu_read(X) == (type)((TOP) + 5));                     \
+		this_cpu_sub(X, 3);                                                     \
+		assert_true(this_cpu_read(X) == (type)((TOP) + 2));                     \
+		this_cpu_inc(X);                                                        \
+		this_cpu_inc(X);                                                        \
+		this_cpu_dec(X);                                                        \
+		assert_true(this_cpu_read(X) == (type)((TOP) + 3));                     \
+		this_cpu_or(X, 0x40);                                                   \
+		assert_true(this_cpu_read(X) == (type)(((TOP) + 3) | 0x40));            \
+		this_cpu_and(X, 0x41);                                                  \
+		assert_true(this_cpu_read(X) == (type)(((((TOP) + 3) | 0x40) & 0x41))); \
+		this_cpu_write(X, (type)(TOP));                                         \
+		assert_true(this_cpu_add_return(X, 7) == (type)((TOP) + 7));            \
+		assert_true(this_cpu_sub_return(X, 2) == (type)((TOP) + 5));            \
+		assert_true(this_cpu_inc_return(X) == (type)((TOP) + 6));               \
+		assert_true(this_cpu_dec_return(X) == (type)((TOP) + 5));               \
+		assert_true(this_cpu_xchg(X, 9) == (type)((TOP) + 5));                  \
+		assert_true(this_cpu_cmpxchg(X, 8, 1) == 9);                            \
+		assert_true(this_cpu_read(X) == 9);                                     \
+		assert_true(this_cpu_cmpxchg(X, 9, (type)(TOP)) == 9);                  \
+		assert_true(this_cpu_read(X) == (type)(TOP));                           \
+		/* Only the instance of CPU 2 was touched. */                           \
+		for_each_possible_cpu(cpu)                                              \
+			assert_true(per_cpu(X, cpu) == (cpu == 2 ? (type)(TOP) : 0));   \
+	} while (0)
+
+/* On a dynamic variable, a static one, and one of another object, which stands behind a neighbour. */
+#define DEFINE_OPERATIONS_TEST(type, name, TOP)                            \
+	static DEFINE_PER_CPU(type, static_##name);                        \
+	static type foreign_##name[2];                                     \
+	static void operations_on_##name(void **state)                     \
+	{                                                                  \
+		static struct fake_module other;                           \
+		type __percpu *p = alloc_percpu(type);                     \
+                                                                           \
+		(void)state;                                               \
+		assert_non_null(p);                                        \
+		cpu_id_pin(2);                                             \
+		CHECK_OPERATIONS(type, TOP, *p);                           \
+		CHECK_OPERATIONS(type, TOP, static_##name);                \
+		fake_load(&other, foreign_##name, sizeof(foreign_##name)); \
+		CHECK_OPERATIONS(type, TOP, foreign_##name[1]);            \
+		assert_true(this_cpu_read(foreign_##name[0]) == 0);        \
+		fake_unload(&other);                                       \
+		assert_true(static_##name == 0 && foreign_##name[1] == 0); \
+		free_percpu(p);                                            \
 	}
 
 DEFINE_OPERATIONS_TEST(uint8_t, uint8, 0x80)
@@ -124,6 +141,45 @@ static void two_words_change_together_or_not_at_all(void **state)
 	free_percpu(p);
 }
 
+/* Pairs of words of @type: dynamic, static and of another object. */
+#define CHECK_PAIR(type, P)                                                                      \
+	do {                                                                                     \
+		assert_true(this_cpu_cmpxchg_double((P).first, (P).second, 0, 0, (type)~0, 2));  \
+		assert_false(this_cpu_cmpxchg_double((P).first, (P).second, 0, 2, 3, 4));        \
+		assert_false(this_cpu_cmpxchg_double((P).first, (P).second, (type)~0, 3, 3, 4)); \
+		assert_true(this_cpu_read((P).first) == (type)~0);                               \
+		assert_true(this_cpu_read((P).second) == 2);                                     \
+		assert_true(this_cpu_cmpxchg_double((P).first, (P).second, (type)~0, 2, 5, 6));  \
+		assert_true(per_cpu((P).first, 1) == 5 && per_cpu((P).second, 1) == 6);          \
+		assert_true(per_cpu((P).first, 0) == 0 && per_cpu((P).second, 0) == 0);          \
+	} while (0)
+
+#define DEFINE_PAIR_TEST(type, name)                                                        \
+	struct pair_of_##name {                                                             \
+		type first, second;                                                         \
+	} __attribute__((aligned(2 * sizeof(type))));                                       \
+	static DEFINE_PER_CPU(struct pair_of_##name, static_pair_of_##name);                \
+	static struct pair_of_##name foreign_pair_of_##name;                                \
+	static void two_words_of_##name##_change_together(void **state)                     \
+	{                                                                                   \
+		struct pair_of_##name __percpu *p = alloc_percpu(struct pair_of_##name);    \
+		static struct fake_module other;                                            \
+                                                                                            \
+		(void)state;                                                                \
+		cpu_id_pin(1);                                                              \
+		CHECK_PAIR(type, *p);                                                       \
+		CHECK_PAIR(type, static_pair_of_##name);                                    \
+		fake_load(&other, &foreign_pair_of_##name, sizeof(foreign_pair_of_##name)); \
+		CHECK_PAIR(type, foreign_pair_of_##name);                                   \
+		fake_unload(&other);                                                        \
+		free_percpu(p);                                                             \
+	}
+
+DEFINE_PAIR_TEST(uint8_t, uint8)
+DEFINE_PAIR_TEST(uint16_t, uint16)
+DEFINE_PAIR_TEST(uint32_t, uint32)
+DEFINE_PAIR_TEST(uint64_t, uint64)
+
 static void words_that_are_no_pair_are_reported(void **state)
 {
 	unsigned long __percpu *p = __alloc_percpu(4 * sizeof(long), 2 * sizeof(long));
@@ -190,6 +246,10 @@ int main(void)
 		in_world(members_and_elements_are_operands_too),
 		in_world(a_value_is_evaluated_once),
 		in_world(two_words_change_together_or_not_at_all),
+		in_world(two_words_of_uint8_change_together),
+		in_world(two_words_of_uint16_change_together),
+		in_world(two_words_of_uint32_change_together),
+		in_world(two_words_of_uint64_change_together),
 		in_world(words_that_are_no_pair_are_reported),
 		in_world(an_instance_is_a_fixed_distance_away),
 		in_world(a_thread_that_only_counts_learns_where_it_is),

@@ -16,7 +16,7 @@ done |
   "$cc" -I "$include_dir" -x c -E -P - |
   tr '\n' ' ' | sed 's/[;{}]/&\n/g' |
   grep -F 'visibility("default")' |
-  sed -E -e 's/__attribute__ *\(\(([^()]|\([^()]*\))*\)\)//g' \
+  sed -E -e 's/__attribute__ *\(\(([^()]|\([^()]*\))*\)\)//g' -e 't named' -e ':named' \
     -e 's/^[^(]*[ *]([A-Za-z_][A-Za-z_0-9]*) *\(.*$/\1/' -e 't' \
     -e 's/^.*[ *]([A-Za-z_][A-Za-z_0-9]*) *(\[[^]]*\])* *;$/\1/' |
   LC_ALL=C sort -u >"$work/declared"

@@ -334,7 +334,6 @@ static void switch_all(void)
 		return;
 	}
 	switches.busy = true;
-	switches.stalled = false;
 	switches.thread = pthread_self();
 	while (begin_grace_locked()) {
 		kmm_unlock(&switches.lock);
@@ -358,19 +357,27 @@ static void switch_on_worker(struct kmm_work *work)
 	kmm_rcu_thread_end();
 }
 
+static void set_stalled(bool stalled)
+{
+	kmm_lock(&switches.lock);
+	WRITE_ONCE(switches.stalled, stalled && !cds_list_empty(&switches.list));
+	kmm_unlock(&switches.lock);
+}
+
 /* Sees to it that somebody makes the switches that wait. @must_wait: where there is no worker this thread waits, or says
  * why it cannot; otherwise the next call tries again. No lock held; no ref is touched. */
 static void kick(bool must_wait)
 {
-	if (kmm_work_schedule_sure(&switches.work, 0)) {
-		WRITE_ONCE(switches.stalled, false);
-	} else if (kmm_rcu_may_wait()) {
+	set_stalled(false); /* before anything is tried: whoever fails after this says so again */
+	if (kmm_work_schedule_sure(&switches.work, 0))
+		return;
+	if (kmm_rcu_may_wait()) {
 		switch_all();
 	} else {
 		KMM_WARN_AS("percpu_ref", must_wait,
 			    "without a thread of the library, a switch cannot be made inside "
 			    "a read-side section");
-		WRITE_ONCE(switches.stalled, true);
+		set_stalled(true);
 	}
 }
 
@@ -631,7 +638,7 @@ static void fork_child(void)
 		else if (data->state == CONFIRMING)
 			data->state = CONFIRMED;
 	}
-	switches.stalled = !cds_list_empty(&switches.list);
+	WRITE_ONCE(switches.stalled, !cds_list_empty(&switches.list));
 }
 
 static const struct kmm_fork_handler fork_handler = {
@@ -648,5 +655,5 @@ void percpu_ref_start(void)
 void percpu_ref_stop(void)
 {
 	CDS_INIT_LIST_HEAD(&switches.list);
-	switches.stalled = false;
+	WRITE_ONCE(switches.stalled, false);
 }

@@ -18,6 +18,16 @@ static int counter_setup(void **state)
 	return percpu_counter_init(&counter, 0, GFP_KERNEL);
 }
 
+/* What is used up stays so. */
+static int no_background_setup(void **state)
+{
+	(void)state;
+	if (world_start("background=off", WORLD_LIMIT, WORLD_CPUS))
+		return -1;
+	cpu_id_pin(0);
+	return percpu_counter_init(&counter, 0, GFP_KERNEL);
+}
+
 static int counter_teardown(void **state)
 {
 	percpu_counter_destroy(&counter);
@@ -401,7 +411,8 @@ int main(void)
 		counter_test(a_limit_is_exact_at_the_edge),
 		counter_test(far_from_the_limit_cpus_collect),
 		counter_test(a_sum_that_does_not_fit_is_beyond_every_limit),
-		counter_test(out_of_memory_is_enomem_and_a_destroyed_counter),
+		cmocka_unit_test_setup_teardown(out_of_memory_is_enomem_and_a_destroyed_counter, no_background_setup,
+						counter_teardown),
 		counter_test(use_without_init_is_reported_and_refused),
 		counter_test(no_count_is_lost_between_threads),
 		counter_test(common_count_is_off_by_less_than_a_batch_a_cpu),

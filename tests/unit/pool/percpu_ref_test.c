@@ -766,7 +766,7 @@ int main(void)
 		ref_test(release_may_free_the_object, default_flavour),
 		ref_test(without_a_thread_the_caller_does_it_all, no_thread),
 		ref_test(without_a_thread_a_reader_cannot_switch_and_the_next_call_does, no_thread),
-		ref_test(out_of_memory_is_enomem, default_flavour),
+		ref_test(out_of_memory_is_enomem, no_thread),
 		ref_test(misuse_is_reported_and_refused, counting_flavour),
 		ref_test(a_ref_that_is_gone_is_reported_and_not_touched, default_flavour),
 		ref_test(more_puts_than_references_are_reported, default_flavour),

@@ -69,6 +69,7 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, 
 static struct {
 	unsigned int nr_tried, nr_created, nr_live;
 	int error, error_with_attr; /* returned in place of creating */
+	int error_once;             /* by the next attempt only */
 	void (*before)(void);       /* called in place of what an allocation may do */
 	thread_main_fn *run;
 } workers;
@@ -97,6 +98,10 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_
 	if (workers.before)
 		workers.before();
 	err = workers.error ? workers.error : attr ? workers.error_with_attr : 0;
+	if (workers.error_once) {
+		err = workers.error_once;
+		workers.error_once = 0;
+	}
 	if (err) {
 		errno = err;
 		return err;

@@ -552,6 +552,45 @@ static void what_is_scheduled_while_the_thread_is_created_shares_its_fate(void *
 	assert_int_equal(workers.nr_created, 1);
 }
 
+static struct helper sure_helper;
+
+static void schedule_for_sure(struct kmm_work *work)
+{
+	container_of_const(work, struct counted, work)->scheduled = kmm_work_schedule_sure(work, 0);
+}
+
+/* Returns when another thread waits for what becomes of the creation. */
+static void schedule_from_another_thread(void)
+{
+	workers.before = NULL;
+	helper_start(&sure_helper, schedule_for_sure, from_inside);
+	wait_until(READ_ONCE(waits.others));
+}
+
+static void what_is_scheduled_for_sure_waits_for_the_creation(void **state)
+{
+	struct counted *c = NULL;
+	int error;
+
+	(void)state;
+	for (error = 0; error <= EAGAIN; error += EAGAIN) {
+		queue_is_stopped(state);
+		kmm_work_start();
+		c = new_counted();
+		from_inside = new_counted();
+		workers.before = schedule_from_another_thread;
+		workers.error_once = error;
+		assert_int_equal(kmm_work_schedule(&c->work, HOUR), !error);
+		helper_join(&sure_helper);
+		assert_true(from_inside->scheduled);
+		kmm_work_advance_for_test(1);
+		assert_int_equal(runs_of(from_inside), 1);
+		assert_int_equal(workers.nr_created, 1);
+	}
+	kmm_work_stop();
+	assert_false(kmm_work_schedule_sure(&c->work, 0));
+}
+
 static struct helper stopper;
 
 static void stop_anyway(struct kmm_work *work)
@@ -736,6 +775,7 @@ int main(void)
 		work_test(failed_creation_leaves_nothing_pending_and_is_tried_again),
 		work_test(worker_gets_a_larger_stack_where_the_small_one_is_refused),
 		work_test(what_is_scheduled_while_the_thread_is_created_shares_its_fate),
+		work_test(what_is_scheduled_for_sure_waits_for_the_creation),
 		stopped_test(thread_that_is_created_during_stop_ends_with_it),
 		work_test(work_is_scheduled_where_pages_may_be_asked_for),
 		work_test(threads_that_schedule_one_work_together_make_one_run_and_one_thread),

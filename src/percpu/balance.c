@@ -46,32 +46,31 @@ bool pcpu_should_reclaim_locked(const struct pcpu_chunk *chunk)
 						 idle >= chunk->map.nr_pages / PCPU_EMPTY_POP_RECLAIM_THRESHOLD);
 }
 
-/* A wholly free chunk that can go, out of its slot, or NULL. @spare_one: the first stays. @unpopulated: only such. */
-static struct pcpu_chunk *pick_free_chunk(bool spare_one, bool unpopulated)
+/* A wholly free chunk that can go, out of its slot, or NULL. One stays. @unpopulated: only such. */
+static struct pcpu_chunk *pick_free_chunk(bool unpopulated)
 {
 	struct pcpu_chunk *chunk, *found = NULL;
+	bool spare = true;
 
 	kmm_spin_lock(&pcpu_lock);
 	cds_list_for_each_entry(chunk, &pcpu_chunk_lists[pcpu_free_slot], list) {
-		if (!spare_one && !chunk->immutable && !(unpopulated && chunk->map.nr_empty_pop_pages)) {
+		if (!spare && !chunk->immutable && !(unpopulated && chunk->map.nr_empty_pop_pages)) {
 			found = chunk;
 			pcpu_chunk_remove_locked(chunk);
 			break;
 		}
-		spare_one = false;
+		spare = false;
 	}
 	kmm_spin_unlock(&pcpu_lock);
 	return found;
 }
 
-static size_t free_chunks(bool spare_one, bool unpopulated)
+static void free_chunks(bool unpopulated)
 {
 	struct pcpu_chunk *chunk;
-	size_t bytes = 0;
 
-	while ((chunk = pick_free_chunk(spare_one, unpopulated)))
-		bytes += pcpu_chunk_destroy(chunk);
-	return bytes;
+	while ((chunk = pick_free_chunk(unpopulated)))
+		pcpu_chunk_destroy(chunk);
 }
 
 /* The first chunk of @list, NULL for none. Nobody else takes it off while the mutex is held. */
@@ -180,11 +179,11 @@ static void populate_ahead(void)
 static void balance(void)
 {
 	kmm_lock(&pcpu_alloc_mutex);
-	free_chunks(true, false);
+	free_chunks(false);
 	reclaim_populated();
 	populate_ahead();
 	/* What became free meanwhile, unless it was populated ahead. */
-	free_chunks(true, true);
+	free_chunks(true);
 	kmm_unlock(&pcpu_alloc_mutex);
 }
 
@@ -240,18 +239,36 @@ void pcpu_balance_for_test(void)
 	balance();
 }
 
+/* The chunk at @position, out of its list if it can go as a whole. NULL: none, or one that stays as it is. */
+static struct pcpu_chunk *pick_for_trim(size_t position, bool *whole)
+{
+	struct pcpu_chunk *chunk;
+
+	kmm_spin_lock(&pcpu_lock);
+	chunk = pcpu_chunk_table[position];
+	if (chunk && chunk->immutable)
+		chunk = NULL;
+	*whole = chunk && pcpu_chunk_is_free(chunk);
+	if (*whole)
+		pcpu_chunk_remove_locked(chunk);
+	kmm_spin_unlock(&pcpu_lock);
+	return chunk;
+}
+
 size_t percpu_trim(void)
 {
-	size_t position, bytes;
+	size_t position, bytes = 0;
 	struct pcpu_chunk *chunk;
+	bool whole;
 
 	if (!pcpu_first_chunk)
 		return 0;
 	kmm_lock(&pcpu_alloc_mutex);
-	bytes = free_chunks(false, false);
 	for (position = 0; position < pcpu_nr_positions; position++) {
-		chunk = pcpu_chunk_table[position];
-		if (chunk && !chunk->immutable)
+		chunk = pick_for_trim(position, &whole);
+		if (whole)
+			bytes += pcpu_chunk_destroy(chunk);
+		else if (chunk)
 			bytes += (size_t)pcpu_depopulate_idle(chunk) * kmm_nr_cpu_ids << PAGE_SHIFT;
 	}
 	kmm_unlock(&pcpu_alloc_mutex);

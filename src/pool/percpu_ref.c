@@ -15,8 +15,8 @@
  *
  *             to ATOMIC           synchronize      counts added        confirmed
  *       IDLE -----------> WAITING ----------> GRACE ----------> CONFIRMING ------> IDLE
- *                            ^                  |                   |               ^
- *                            +-- child of fork -+                   +-> CONFIRMED --+     child of fork
+ *                                                                   |               ^
+ *                                                                   +-> CONFIRMED --+     child of fork
  *
  * Source:     lib/percpu-refcount.c, Linux 6.1. Differs: one grace period for all refs that wait, by delayed work.
  */
@@ -633,9 +633,7 @@ static void fork_child(void)
 	switches.busy = false;
 	switches.generation++;
 	cds_list_for_each_entry(data, &switches.list, node) {
-		if (data->state == GRACE)
-			data->state = WAITING;
-		else if (data->state == CONFIRMING)
+		if (data->state == CONFIRMING)
 			data->state = CONFIRMED;
 	}
 	WRITE_ONCE(switches.stalled, !cds_list_empty(&switches.list));

@@ -22,6 +22,12 @@ static int counting_flavour(void **state)
 	return ref_world_start(NULL, &test_flavor);
 }
 
+static int no_thread_and_counting(void **state)
+{
+	(void)state;
+	return ref_world_start("background=off", &test_flavor);
+}
+
 static int no_thread(void **state)
 {
 	(void)state;
@@ -355,10 +361,15 @@ static void to_percpu_and_back(struct object *o)
 static void confirmation_may_begin_the_next_switch(void **state)
 {
 	(void)state;
+	object_init(&other, 0);
 	object_init(&object, PERCPU_REF_ALLOW_REINIT);
 	object.at_confirm = to_percpu_and_back;
+	grace_close();
 	percpu_ref_switch_to_atomic(&object.ref, object_confirm);
+	percpu_ref_kill(&other.ref); /* stands behind it */
+	grace_open();
 	wait_until(confirmed(&object) == 2);
+	object_end(&other);
 	percpu_ref_kill(&object.ref);
 	assert_int_equal(released(&object), 0);
 	percpu_ref_put(&object.ref);
@@ -447,6 +458,36 @@ static void without_a_thread_the_caller_does_it_all(void **state)
 	percpu_ref_kill_and_confirm(&object.ref, object_confirm);
 	assert_int_equal(released(&object), 1);
 	assert_int_equal(released(&other), 1);
+	percpu_ref_exit(&object.ref);
+	percpu_ref_exit(&other.ref);
+	world_expect_silence();
+}
+
+static void *kill_other(void *arg)
+{
+	percpu_ref_kill(&other.ref);
+	return arg;
+}
+
+static void who_waits_already_takes_on_what_others_kill(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	object_init(&object, 0);
+	object_init(&other, 0);
+	grace_close();
+	assert_int_equal(pthread_create(&thread, NULL, kill_other, NULL), 0);
+	wait_until(READ_ONCE(grace.nr_begun));
+	percpu_ref_kill(&object.ref); /* does not wait */
+	assert_int_equal(READ_ONCE(grace.nr_begun), 1);
+	assert_int_equal(released(&object), 0);
+	grace_open();
+	pthread_join(thread, NULL);
+	assert_int_equal(released(&object), 1);
+	assert_int_equal(released(&other), 1);
+	/* Not the one that had begun before the kill. */
+	assert_int_equal(grace.nr_over, 2);
 	percpu_ref_exit(&object.ref);
 	percpu_ref_exit(&other.ref);
 	world_expect_silence();
@@ -761,10 +802,11 @@ int main(void)
 		ref_test(who_needs_the_mode_waits_for_the_switch, counting_flavour),
 		ref_test(kill_inside_the_confirmation_of_a_switch, default_flavour),
 		ref_test(kill_inside_the_confirmation_of_a_kill_is_one_too_many, default_flavour),
-		ref_test(confirmation_may_begin_the_next_switch, default_flavour),
+		ref_test(confirmation_may_begin_the_next_switch, counting_flavour),
 		ref_test(callback_makes_the_switch_that_it_waits_for, counting_flavour),
 		ref_test(release_may_free_the_object, default_flavour),
 		ref_test(without_a_thread_the_caller_does_it_all, no_thread),
+		ref_test(who_waits_already_takes_on_what_others_kill, no_thread_and_counting),
 		ref_test(without_a_thread_a_reader_cannot_switch_and_the_next_call_does, no_thread),
 		ref_test(out_of_memory_is_enomem, no_thread),
 		ref_test(misuse_is_reported_and_refused, counting_flavour),

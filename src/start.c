@@ -13,6 +13,7 @@
 
 #include <kmm/init.h>
 
+#include "arch/arch.h"
 #include "arena/arena.h"
 #include "arena/os.h"
 #include "base/boot.h"
@@ -84,7 +85,7 @@ static int set_nr_cpus(const struct kmm_config *config)
 		kmm_report(KMM_REPORT_WARN, "kmm_init: nr_cpus %ld: must be 1 to %d\n", nr, NR_CPUS_MAX);
 		return -EINVAL;
 	}
-	kmm_nr_cpu_ids = (unsigned int)nr;
+	WRITE_ONCE(kmm_nr_cpu_ids, (unsigned int)nr);
 	return 0;
 }
 

@@ -29,18 +29,6 @@
 #define KMM_PCPU_SECTION "kmm_percpu"
 #define KMM_PCPU_READ_MOSTLY_SECTION "kmm_percpu_read_mostly"
 
-/* A variable of another object must be reached through that object's own definition, never through a copy that the linker
- * makes in the program (a copy relocation): the copy is in no section of ours. Position-independent code does so anyway,
- * but for gcc on x86, which has an attribute for it. */
-#ifdef __has_attribute
-#if __has_attribute(nodirect_extern_access)
-#define KMM_PCPU_NO_COPY __attribute__((nodirect_extern_access))
-#endif
-#endif
-#ifndef KMM_PCPU_NO_COPY
-#define KMM_PCPU_NO_COPY
-#endif
-
 #define KMM_PCPU_CACHE_LINE 64
 #define KMM_PCPU_PAGE 4096
 #define KMM_PCPU_ATTRIBUTES(section_name, alignment) __attribute__((section(section_name), aligned(alignment)))
@@ -72,16 +60,16 @@
  * DECLARE_PER_CPU, DECLARE_PER_CPU_ALIGNED, DECLARE_PER_CPU_SHARED_ALIGNED, DECLARE_PER_CPU_PAGE_ALIGNED,
  * DECLARE_PER_CPU_READ_MOSTLY - declare what the DEFINE of the same name defines elsewhere, perhaps in another object.
  *
- * A program that is not position-independent (-no-pie) and uses a variable of a shared object needs gcc 12 on x86;
- * elsewhere the linker makes a copy of the variable, and the first access says so.
+ * A program that uses a variable of a shared object is best compiled with -fPIC. Otherwise the linker may move the variable
+ * into the program, and each access has to find the way back to it, which is said once and takes some 100 ns.
  *
  * Source: include/linux/percpu-defs.h, Linux 6.1.
  */
-#define DECLARE_PER_CPU(type, name) extern KMM_PCPU_NO_COPY DEFINE_PER_CPU(type, name)
-#define DECLARE_PER_CPU_ALIGNED(type, name) extern KMM_PCPU_NO_COPY DEFINE_PER_CPU_ALIGNED(type, name)
-#define DECLARE_PER_CPU_SHARED_ALIGNED(type, name) extern KMM_PCPU_NO_COPY DEFINE_PER_CPU_SHARED_ALIGNED(type, name)
-#define DECLARE_PER_CPU_PAGE_ALIGNED(type, name) extern KMM_PCPU_NO_COPY DEFINE_PER_CPU_PAGE_ALIGNED(type, name)
-#define DECLARE_PER_CPU_READ_MOSTLY(type, name) extern KMM_PCPU_NO_COPY DEFINE_PER_CPU_READ_MOSTLY(type, name)
+#define DECLARE_PER_CPU(type, name) extern DEFINE_PER_CPU(type, name)
+#define DECLARE_PER_CPU_ALIGNED(type, name) extern DEFINE_PER_CPU_ALIGNED(type, name)
+#define DECLARE_PER_CPU_SHARED_ALIGNED(type, name) extern DEFINE_PER_CPU_SHARED_ALIGNED(type, name)
+#define DECLARE_PER_CPU_PAGE_ALIGNED(type, name) extern DEFINE_PER_CPU_PAGE_ALIGNED(type, name)
+#define DECLARE_PER_CPU_READ_MOSTLY(type, name) extern DEFINE_PER_CPU_READ_MOSTLY(type, name)
 
 /**
  * EXPORT_PER_CPU_SYMBOL, EXPORT_PER_CPU_SYMBOL_GPL - nothing but a declaration that does no harm: a variable that is not

@@ -32,7 +32,8 @@ static int where_now(void)
 
 unsigned int cpu_id_refresh(void)
 {
-	kmm_cpu_guess = (unsigned int)where_now() % kmm_nr_cpu_ids;
+	/* Another thread may just start the library. Before and after it, the guess is below the count. */
+	kmm_cpu_guess = (unsigned int)where_now() % __atomic_load_n(&kmm_nr_cpu_ids, __ATOMIC_RELAXED);
 	return kmm_cpu_guess;
 }
 

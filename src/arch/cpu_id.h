@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-/* Set once at start, before a second thread can be inside the library; 1 before that. */
+/* Set once at start; 1 before that. Only cpu_id_refresh() may run in other threads meanwhile, and reads it RELAXED. */
 extern unsigned int kmm_nr_cpu_ids;
 
 /* initial-exec: one load from the thread pointer, also inside the shared library. */

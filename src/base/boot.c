@@ -54,7 +54,7 @@ static int start_locked(const struct kmm_config *config)
 	err = kmm_start_rooms(config);
 	in_transition = false;
 	if (err)
-		kmm_nr_cpu_ids = 1;
+		WRITE_ONCE(kmm_nr_cpu_ids, 1);
 	cpu_id_refresh(); /* guessed among one CPU until now */
 	mapped = !err;
 	state_set(err ? KMM_COLD : KMM_RUNNING);

@@ -3,7 +3,8 @@
  *
  * Owns:       the handlers, sorted by rank.
  * Locks:      RCU is paused before all locks. Then the boot lock (through boot.h), which makes the table stand still:
- *             handlers are registered only while it is held. Then all of the table in order, then the report lock.
+ *             handlers are registered only while it is held, or before fork() knows of us. Then all of the table in
+ *             order, then the report lock.
  * Invariants: F1  handlers[0 .. nr_handlers) ascend by rank
  */
 #include <pthread.h>

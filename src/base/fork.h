@@ -24,7 +24,8 @@ struct kmm_fork_handler {
 	void (*reset_all)(void); /* with @lock, or NULL: what else the child puts right, after the lock is new */
 };
 
-/* Registers at start; the handler is static and stays. At most 24. Registering one twice does nothing. */
+/* Registers at start, or in a constructor that comes before fork.c's; the handler is static and stays. At most 24.
+ * Registering one twice does nothing. */
 void kmm_fork_register(const struct kmm_fork_handler *handler);
 
 /* Installs pthread_atfork once per process. */

@@ -25,6 +25,7 @@ struct bench_case {
 
 /* The cases of each file; ends with a case whose round is NULL. */
 extern const struct bench_case slab_cases[], page_cases[], page_thread_cases[], percpu_cases[], add_cases[];
+extern const struct bench_case counter_cases[], counter_thread_cases[];
 
 /* The two rows whose ratio is printed. */
 #define ROW_CAS_PAIR "double-word CAS, two of them"

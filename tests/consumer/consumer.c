@@ -19,6 +19,8 @@ static void job_init(void *object)
 	job->id = -1;
 }
 
+static DEFINE_PER_CPU(long, own_counter) = 1;
+
 static int fail(const char *what)
 {
 	fprintf(stderr, "consumer: %s\n", what);
@@ -67,7 +69,10 @@ static int use_percpu(void)
 	for_each_possible_cpu(cpu)
 		sum += *per_cpu_ptr(counter, cpu);
 	free_percpu(counter);
-	return sum == 3 * (long)kmm_nr_cpus() ? 0 : fail("a per-CPU sum is wrong");
+	this_cpu_add(own_counter, 2);
+	for_each_possible_cpu(cpu)
+		sum += per_cpu(own_counter, cpu);
+	return sum == 4 * (long)kmm_nr_cpus() + 2 ? 0 : fail("a per-CPU sum is wrong");
 }
 
 static int use_pages(void)

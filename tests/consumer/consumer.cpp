@@ -62,6 +62,31 @@ static bool use_cache()
 	return ok;
 }
 
+struct hits {
+	unsigned long nr = 4; /* constant, so the template holds it */
+	point where = { 1, 2 };
+};
+
+static DEFINE_PER_CPU(hits, own_hits);
+static DEFINE_PER_CPU(unsigned long[2], own_counters) = { 0, 3 };
+
+static bool use_static()
+{
+	unsigned long sum = 0;
+	unsigned int cpu;
+
+	this_cpu_inc(own_hits.nr);
+	this_cpu_add(own_counters[1], 2);
+	get_cpu_var(own_hits).where.y = 2;
+	put_cpu_var(own_hits);
+	for_each_possible_cpu(cpu) {
+		sum += per_cpu(own_hits, cpu).nr + per_cpu(own_counters, cpu)[1];
+		if (per_cpu_ptr(&own_hits, cpu)->where.y != 2 || *per_cpu_ptr(own_counters, cpu) != 0)
+			return false;
+	}
+	return sum == 7UL * kmm_nr_cpus() + 3;
+}
+
 static bool use_percpu()
 {
 	auto *counter = alloc_percpu(unsigned long);
@@ -101,7 +126,8 @@ int main()
 
 	std::thread thread([&] { thread_ok = use_container(); });
 	thread.join();
-	if (!thread_ok || !use_container() || !use_cache() || !use_percpu() || kmm_slabinfo(stdout) != 0) {
+	if (!thread_ok || !use_container() || !use_cache() || !use_percpu() || !use_static() ||
+	    kmm_slabinfo(stdout) != 0) {
 		std::fputs("consumer from C++: failed\n", stderr);
 		return 1;
 	}

@@ -3,6 +3,7 @@
  */
 #include "base/report.h"
 #include "fake_module.h"
+#include "support/threads.h"
 #include "support/world.h"
 
 /* All operations on the lvalue @X, which is 0; @TOP is a value that uses its highest bit. */
@@ -180,6 +181,40 @@ DEFINE_PAIR_TEST(uint16_t, uint16)
 DEFINE_PAIR_TEST(uint32_t, uint32)
 DEFINE_PAIR_TEST(uint64_t, uint64)
 
+#define PAIR_THREADS 3
+#define PAIR_ROUNDS 5000
+
+/* Both words count the same, in one instance. */
+#define DEFINE_PAIR_RACE(type, name)                                                                                 \
+	static void count_pairs_of_##name(unsigned int index, void *arg)                                             \
+	{                                                                                                            \
+		type first, second;                                                                                  \
+                                                                                                                     \
+		(void)arg;                                                                                           \
+		cpu_id_pin(1);                                                                                       \
+		for (int i = 0; i < PAIR_ROUNDS; i++) {                                                              \
+			do {                                                                                         \
+				first = this_cpu_read(static_pair_of_##name.first);                                  \
+				second = this_cpu_read(static_pair_of_##name.second);                                \
+			} while (!this_cpu_cmpxchg_double(static_pair_of_##name.first, static_pair_of_##name.second, \
+							  first, second, (type)(first + 1),                          \
+							  (type)(second + 1 + index % 2)));                          \
+		}                                                                                                    \
+	}                                                                                                            \
+	static void pairs_of_##name##_lose_nothing_among_threads(void **state)                                       \
+	{                                                                                                            \
+		(void)state;                                                                                         \
+		run_threads(PAIR_THREADS, count_pairs_of_##name, NULL);                                              \
+		assert_true(per_cpu(static_pair_of_##name.first, 1) == (type)(PAIR_THREADS * PAIR_ROUNDS));          \
+		assert_true(per_cpu(static_pair_of_##name.second, 1) ==                                              \
+			    (type)((PAIR_THREADS + PAIR_THREADS / 2) * PAIR_ROUNDS));                                \
+	}
+
+DEFINE_PAIR_RACE(uint8_t, uint8)
+DEFINE_PAIR_RACE(uint16_t, uint16)
+DEFINE_PAIR_RACE(uint32_t, uint32)
+DEFINE_PAIR_RACE(uint64_t, uint64)
+
 static void words_that_are_no_pair_are_reported(void **state)
 {
 	unsigned long __percpu *p = __alloc_percpu(4 * sizeof(long), 2 * sizeof(long));
@@ -250,6 +285,10 @@ int main(void)
 		in_world(two_words_of_uint16_change_together),
 		in_world(two_words_of_uint32_change_together),
 		in_world(two_words_of_uint64_change_together),
+		in_world(pairs_of_uint8_lose_nothing_among_threads),
+		in_world(pairs_of_uint16_lose_nothing_among_threads),
+		in_world(pairs_of_uint32_lose_nothing_among_threads),
+		in_world(pairs_of_uint64_lose_nothing_among_threads),
 		in_world(words_that_are_no_pair_are_reported),
 		in_world(an_instance_is_a_fixed_distance_away),
 		in_world(a_thread_that_only_counts_learns_where_it_is),

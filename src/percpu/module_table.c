@@ -14,6 +14,7 @@
 
 #include "arch/arch.h"
 #include "base/fork.h"
+#include "base/race.h"
 #include "base/report.h"
 
 struct kmm_lock pcpu_module_lock = KMM_LOCK_INIT(KMM_RANK_PCPU_MODULE, "pcpu module lock");
@@ -62,6 +63,7 @@ bool pcpu_module_read(const struct pcpu_module *entry, struct pcpu_module *val)
 	unsigned int seq = smp_load_acquire(&entry->seq);
 
 	val->start = READ_ONCE(entry->start);
+	KMM_RACE_POINT("pcpu_module:read");
 	val->size = READ_ONCE(entry->size);
 	val->off = READ_ONCE(entry->off);
 	val->area = READ_ONCE(entry->area);

@@ -106,6 +106,32 @@ static void more_locks_than_are_remembered_nest_as_well(void **state)
 	free_percpu(many);
 }
 
+struct cache {
+	local_lock_t lock;
+	long hits;
+};
+static DEFINE_PER_CPU(struct cache, cache) = { .lock = INIT_LOCAL_LOCK(lock) };
+
+static void static_variable_has_a_lock_for_each_cpu(void **state)
+{
+	unsigned int cpu;
+
+	(void)state;
+	for_each_possible_cpu(cpu) {
+		per_cpu(cache, cpu).hits = 0;
+		cpu_id_pin((int)cpu);
+		local_lock(&cache.lock);
+		assert_int_equal(per_cpu(cache, cpu).lock.state, 1);
+		this_cpu_ptr(&cache)->hits++;
+		local_unlock(&cache.lock);
+	}
+	for_each_possible_cpu(cpu) {
+		assert_int_equal(per_cpu(cache, cpu).lock.state, 0);
+		assert_int_equal(per_cpu(cache, cpu).hits, 1);
+	}
+	world_expect_silence();
+}
+
 static void initial_locks_are_free(void **state)
 {
 	local_lock_t lock = INIT_LOCAL_LOCK(lock);
@@ -265,6 +291,7 @@ int main(void)
 		lock_test(holder_keeps_its_cpu),
 		lock_test(different_locks_nest_and_need_not_end_in_order),
 		lock_test(more_locks_than_are_remembered_nest_as_well),
+		lock_test(static_variable_has_a_lock_for_each_cpu),
 		lock_test(initial_locks_are_free),
 #if KMM_CONFIG_CHECK
 		lock_test(taking_ones_own_lock_again_is_a_bug),

@@ -34,6 +34,13 @@ static int counter_teardown(void **state)
 	return world_teardown(state);
 }
 
+/* Elsewhere every addition goes to the common count at once. */
+#define only_where_cpus_collect()            \
+	do {                                 \
+		if (KMM_ARCH_ATOMIC_MAX < 8) \
+			skip();              \
+	} while (0)
+
 static void add_on(int cpu, int64_t amount)
 {
 	cpu_id_pin(cpu);
@@ -73,6 +80,7 @@ static void batch_is_twice_the_cpus_and_32_at_least(void **state)
 static void a_cpu_hands_on_what_it_has_when_that_is_a_batch(void **state)
 {
 	(void)state;
+	only_where_cpus_collect();
 	add_on(0, BATCH - 1);
 	assert_true(percpu_counter_read(&counter) == 0);
 	assert_true(percpu_counter_sum(&counter) == BATCH - 1);
@@ -88,6 +96,7 @@ static void a_cpu_hands_on_what_it_has_when_that_is_a_batch(void **state)
 static void a_large_amount_takes_what_was_collected_with_it(void **state)
 {
 	(void)state;
+	only_where_cpus_collect();
 	add_on(1, 7);
 	add_on(1, 1000);
 	assert_true(percpu_counter_read(&counter) == 1007);
@@ -100,6 +109,7 @@ static void a_large_amount_takes_what_was_collected_with_it(void **state)
 static void sync_hands_on_what_this_cpu_has(void **state)
 {
 	(void)state;
+	only_where_cpus_collect();
 	add_on(0, 3);
 	add_on(1, 4);
 	percpu_counter_sync(&counter);
@@ -122,6 +132,7 @@ static void set_forgets_what_cpus_have(void **state)
 static void a_cpu_holds_up_to_the_edge_of_32_bits(void **state)
 {
 	(void)state;
+	only_where_cpus_collect();
 	percpu_counter_add_local(&counter, INT32_MAX - 1);
 	assert_true(percpu_counter_read(&counter) == 0);
 	assert_true(percpu_counter_sum(&counter) == INT32_MAX - 1);
@@ -165,6 +176,7 @@ static void with_no_batch_nothing_is_collected(void **state)
 static void compare_is_exact_near_the_value_and_right_far_from_it(void **state)
 {
 	(void)state;
+	only_where_cpus_collect();
 	percpu_counter_set(&counter, 1000);
 	add_on(0, BATCH - 1);
 	add_on(1, BATCH - 1);

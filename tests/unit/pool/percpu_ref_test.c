@@ -742,13 +742,13 @@ static void no_reference_is_lost_or_doubled(unsigned int nr_cycles)
 static void threads_use_a_ref_while_it_is_killed_and_revived(void **state)
 {
 	(void)state;
-	no_reference_is_lost_or_doubled(NR_CYCLES);
+	no_reference_is_lost_or_doubled(NR_CYCLES / 5); /* its thread has to be woken each time */
 }
 
 static void the_same_without_a_thread_of_the_library(void **state)
 {
 	(void)state;
-	no_reference_is_lost_or_doubled(NR_CYCLES / 10);
+	no_reference_is_lost_or_doubled(NR_CYCLES);
 }
 
 static struct object crowd[8];

@@ -4,6 +4,7 @@
  * Rules:  nobody else may use the cache meanwhile: the lock-free paths take no lock that could stop them.
  *         A violation is a BUG report that names the invariant.
  */
+#include "base/work.h"
 #include "slub/cpu_slab.h"
 #include "slub/slub.h"
 
@@ -123,8 +124,11 @@ void kmm_validate_slub(void)
 {
 	struct kmem_cache *s;
 
+	/* The walk for full slabs looks at every page; the library's own thread may be taking some. */
+	kmm_work_pause();
 	kmm_lock(&slab_mutex);
 	cds_list_for_each_entry(s, &slab_caches, list)
 		kmm_validate_cache(s);
 	kmm_unlock(&slab_mutex);
+	kmm_work_resume();
 }

@@ -61,7 +61,7 @@
  * DECLARE_PER_CPU_READ_MOSTLY - declare what the DEFINE of the same name defines elsewhere, perhaps in another object.
  *
  * A program that uses a variable of a shared object is best compiled with -fPIC. Otherwise the linker may move the variable
- * into the program, and each access has to find the way back to it, which is said once and takes some 100 ns.
+ * into the program, and each access has to find the way back to it, which is said once and takes some 10 ns.
  *
  * Source: include/linux/percpu-defs.h, Linux 6.1.
  */

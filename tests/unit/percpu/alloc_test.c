@@ -31,6 +31,14 @@ static void every_instance_is_zero_and_apart(void **state)
 	free_percpu(ptr);
 }
 
+static void a_program_without_static_variables_does_not_pay_for_them(void **state)
+{
+	(void)state;
+	assert_int_equal(pcpu_unit_info.static_size, 0);
+	assert_int_equal(pcpu_unit_size(), PCPU_MIN_UNIT_SIZE);
+	assert_int_equal(pcpu_reserved_chunk->start_offset, 0);
+}
+
 static void memory_used_before_is_zero_again(void **state)
 {
 	char __percpu *ptr = __alloc_percpu(100, 4), __percpu * again;
@@ -308,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		in_world(every_instance_is_zero_and_apart),
+		in_world(a_program_without_static_variables_does_not_pay_for_them),
 		in_world(memory_used_before_is_zero_again),
 		in_world(any_alignment_up_to_a_page_is_kept),
 		in_world(an_area_may_span_pages),

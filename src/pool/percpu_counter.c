@@ -347,14 +347,13 @@ int64_t __percpu_counter_sum(struct percpu_counter *fbc)
 
 int64_t percpu_counter_read(struct percpu_counter *fbc)
 {
-	struct kmm_lock *lock = lock_of(fbc);
 	int64_t count;
 
 	if (HAS_WORDS)
 		return arch_this_cpu_read(&fbc->count);
-	kmm_lock(lock);
+	kmm_lock(lock_of(fbc));
 	count = fbc->count;
-	kmm_unlock(lock);
+	kmm_unlock(lock_of(fbc));
 	return count;
 }
 

@@ -49,7 +49,7 @@ static size_t last_page(size_t position)
 int pcpu_meta_start(void)
 {
 	meta_stride = ALIGN_UP(pcpu_chunk_meta_size(pcpu_unit_pages), (size_t)64);
-	kmm_assert(last_page(pcpu_nr_positions - 1) < META_MAX_PAGES);
+	kmm_assert(pcpu_nr_positions * meta_stride <= META_MAX_PAGES << PAGE_SHIFT);
 	return arena_range_reserve(&meta, ALIGN_UP(pcpu_nr_positions * meta_stride, PAGE_SIZE), PAGE_SIZE,
 				   "the bookkeeping of per-CPU memory");
 }
@@ -61,7 +61,7 @@ void pcpu_meta_stop(bool final)
 
 	if (!meta.base)
 		return;
-	for (page = 0; page <= last_page(pcpu_nr_positions - 1); page++) {
+	for (page = 0; page < meta.size >> PAGE_SHIFT; page++) {
 		if (!meta_frames[page])
 			continue;
 		meta_frames[page] = NULL;

@@ -135,6 +135,33 @@ static void a_larger_unit_has_more_slots_and_the_same_largest_request(void **sta
 	kmm_boot_reset_for_test();
 }
 
+static void a_unit_as_large_as_a_slice_leaves_no_place_for_others(void **state)
+{
+	void __percpu *ptr;
+	int err;
+
+	(void)state;
+	kmm_report_callback_set(count_report, NULL);
+	nr_reports = 0;
+	err = start_with(0x1d00, 0x2000, 0x8000, PCPU_SLICE_SIZE);
+	if (PCPU_SLICE_SIZE > 64UL << 20) {
+		/* More than the limit: it is said, and nothing is left. */
+		assert_int_equal(err, -ENOMEM);
+		assert_true(nr_reports > 0);
+		assert_null(pcpu_slices.base);
+	} else {
+		assert_int_equal(err, 0);
+		ptr = __alloc_percpu(0x8000, 4);
+		assert_non_null(ptr);
+		assert_null(__alloc_percpu_gfp(4, 4, GFP_KERNEL | __GFP_NOWARN));
+		kmm_validate_percpu();
+		free_percpu(ptr);
+		assert_int_equal(percpu_trim(), 0);
+	}
+	kmm_report_callback_set(NULL, NULL);
+	kmm_boot_reset_for_test();
+}
+
 static void parts_that_do_not_fit_are_refused(void **state)
 {
 	(void)state;
@@ -186,6 +213,7 @@ int main(void)
 		cmocka_unit_test(without_a_reserved_part_reserved_requests_are_dynamic),
 		cmocka_unit_test(a_wholly_dynamic_unit_is_in_the_last_slot_and_outlives_a_trim),
 		cmocka_unit_test(a_larger_unit_has_more_slots_and_the_same_largest_request),
+		cmocka_unit_test(a_unit_as_large_as_a_slice_leaves_no_place_for_others),
 		cmocka_unit_test(parts_that_do_not_fit_are_refused),
 		cmocka_unit_test(every_refused_system_call_fails_the_start_cleanly),
 	};

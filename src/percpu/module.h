@@ -44,14 +44,14 @@
 
 /* A range of templates. It is free when size and room are 0; when only the owner is gone, its area is kept. */
 struct pcpu_module {
-	unsigned int seq; /* odd while the words below change */
 	uintptr_t start;
 	size_t size;
 	size_t off;        /* of the instance, from the start of each slice; PCPU_NO_OFF: there is none */
 	size_t area, room; /* what holds it: [area, area + room) of each slice; room 0: nothing */
-	bool late;         /* the area is allocated, not in the static part */
 	struct kmm_percpu_module *owner;
-	size_t align; /* pcpu_module_lock: what the templates are aligned to, at most a page */
+	size_t align;     /* pcpu_module_lock: what the templates are aligned to, at most a page */
+	unsigned int seq; /* odd while the words change */
+	bool late;        /* the area is allocated, not in the static part */
 };
 
 extern struct kmm_lock pcpu_module_lock;

@@ -143,7 +143,9 @@ static void a_unit_as_large_as_a_slice_leaves_no_place_for_others(void **state)
 	(void)state;
 	kmm_report_callback_set(count_report, NULL);
 	nr_reports = 0;
+	small_world_cpus = 1;
 	err = start_with(0x1d00, 0x2000, 0x8000, PCPU_SLICE_SIZE);
+	small_world_cpus = 4;
 	if (PCPU_SLICE_SIZE > 64UL << 20) {
 		/* More than the limit: it is said, and nothing is left. */
 		assert_int_equal(err, -ENOMEM);

@@ -38,6 +38,7 @@ static const struct pcpu_alloc_info exact_info = {
 };
 
 static struct pcpu_alloc_info small_world_info;
+static unsigned int small_world_cpus = 4;
 
 int kmm_start_rooms(const struct kmm_config *config)
 {
@@ -46,7 +47,7 @@ int kmm_start_rooms(const struct kmm_config *config)
 	(void)config;
 	if (err)
 		return err;
-	kmm_nr_cpu_ids = 4;
+	kmm_nr_cpu_ids = small_world_cpus;
 	err = pcpu_setup_first_chunk(&small_world_info);
 	if (!err)
 		err = buddy_start();

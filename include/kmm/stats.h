@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * kmm/stats.h - what the library holds, as numbers and as the kernel's own text.
  *
- * Owns: the text views, some counters, and the proof that the pages are in order. The views have the format of /proc and
+ * Owns: the text views, some counters, and the proofs that pages and per-CPU memory are in order. The views have the format of /proc and
  *       debugfs of Linux 6.1, so that tools written for it can read them. What a process has nothing of is there as 0.
  */
 #ifndef KMM_STATS_H
@@ -152,6 +152,18 @@ KMM_API unsigned long kmm_nr_reported_pages(void);
  *          found on neither.
  */
 KMM_API void kmm_validate_pages(void);
+
+/**
+ * kmm_validate_percpu - proves that per-CPU memory is in order: every bit of every chunk, every hint, every counter.
+ *
+ * For tests of programs, like kmm_validate_pages(). Where something is wrong a BUG is reported, "BUG: percpu:", with the
+ * invariant and the place, and the program ends. The invariants are those of src/percpu/percpu_internal.h, and of module.h
+ * there for static variables. Before the start and after kmm_exit() all is in order.
+ *
+ * Context: any thread, not a signal handler; may sleep. Other threads may be inside the library; who allocates or frees
+ *          per-CPU memory waits meanwhile, some 100 us a chunk.
+ */
+KMM_API void kmm_validate_percpu(void);
 
 KMM_END_DECLS
 

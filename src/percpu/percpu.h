@@ -32,7 +32,4 @@ bool percpu_is_dynamic(const void *ptr);
 /* per_cpu_ptr() for the library's own pointers, which are all dynamic: the sum, and nothing else. */
 #define percpu_instance(ptr, cpu) ((__typeof__(ptr))((uintptr_t)(ptr) + ((uintptr_t)(cpu) << KMM_PCPU_SLICE_SHIFT)))
 
-/* Proves the invariants of percpu_internal.h, comparing every hint with a brute-force scan. */
-void kmm_validate_percpu(void);
-
 #endif /* KMM_PERCPU_PERCPU_H */

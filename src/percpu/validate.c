@@ -9,8 +9,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include <kmm/stats.h>
+
 #include "percpu/module.h"
-#include "percpu/percpu.h"
 #include "percpu/percpu_internal.h"
 
 #include "arch/arch.h"

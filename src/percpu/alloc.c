@@ -250,6 +250,8 @@ static void __percpu *pcpu_alloc(size_t size, size_t align, bool reserved, gfp_t
 			pcpu_note_atomic_failure();
 			return NULL;
 		}
+		/* It may give back just what this request lacks. */
+		pcpu_balance_owed();
 		if (alloc_slow(&req, !(gfp & __GFP_NOWARN), &area))
 			return NULL;
 	}

@@ -111,6 +111,24 @@ KMM_API int kmm_unusable_index(FILE *file);
 KMM_API int kmm_extfrag_index(FILE *file);
 
 /**
+ * kmm_percpu_stats - write percpu_stats of debugfs: how per-CPU memory was cut, used, and is in use, chunk by chunk.
+ * @file: open for writing; stays the caller's, and is not flushed.
+ *
+ * All in bytes but what counts: areas (nr_alloc), chunks, pages, and first_bit, the first 4 free bytes of the chunk's unit
+ * in units of 4. Bytes are those of one CPU; each CPU has as many. min_alloc_size and max_alloc_size are of all areas there
+ * ever were, cur_min_alloc, cur_med_alloc and cur_max_alloc of those there are now. sum_frag and max_frag are of the free
+ * bytes in front of the last area of a chunk. The library's own counters and lists are areas like any other. The reserved
+ * chunk, which the static variables of objects loaded later come from, counts neither in nr_chunks nor in empty_pop_pages.
+ *
+ * Context: any thread, not a signal handler; may sleep. Needs memory for some pages. No lock is held while @file is written.
+ *          Numbers of one chunk belong to one moment, chunks do not.
+ * Return:  0; -EIO when writing failed; -ENOMEM, and nothing is written.
+ * Source:  percpu_stats_show(), mm/percpu-stats.c, Linux 6.1. Differs: atom_size is a page, which is what chunks are
+ *          populated by. first_bit counts from the start of the unit also for the parts of the first chunk.
+ */
+KMM_API int kmm_percpu_stats(FILE *file);
+
+/**
  * nr_free_pages - pages that can still be had: free ones, and those of the limit that were never needed yet.
  *
  * Context: any; the value may be old when it returns.

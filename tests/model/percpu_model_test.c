@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * percpu_model_test.c - random operations on per-CPU memory against a shadow model.
  *
- * Usage: percpu_model_test [seed [steps]]. The seed is printed; the same seed makes the same run.
+ * Usage: percpu_model_test [seed [steps]]. The seed is printed; the same seed makes the same run. Seed 0 is the time.
  *
- * Two layers: the map of one chunk, after each step compared bit by bit with what its hints say; and the whole
+ * Two layers: the map of one chunk, after each step compared with a scan of the bitmap that the test keeps; and the whole
  * allocator, its areas filled with patterns on every CPU, its invariants proven.
  */
 #include <stdlib.h>
@@ -13,42 +13,80 @@
 #include "support/random.h"
 #include "support/world.h"
 
-#define MAP_PAGES 8
-#define MAP_BITS (MAP_PAGES * PCPU_BITMAP_BLOCK_BITS)
-#define MAX_AREAS 4096
+#define LONG_BITS ((int)(8 * sizeof(long)))
+#define BLOCK_BITS PCPU_BITMAP_BLOCK_BITS
+#define MAX_PAGES 64
+#define MAX_BITS (MAX_PAGES * BLOCK_BITS)
+#define MAX_WORDS (MAX_BITS / LONG_BITS)
+#define MAX_AREAS 16384
 
 static uint64_t seed;
-static unsigned long steps = 20000;
+static unsigned long steps = 1000000;
+
+/* What a scan of the bitmap says of one block, or of all. */
+struct scanned {
+	int longest, left, right, first;
+	bool contig_found, scan_found, scan_topped;
+};
 
 struct map_world {
 	struct pcpu_map map;
-	struct pcpu_block_md blocks[MAP_PAGES];
-	unsigned long alloc[MAP_BITS / (8 * sizeof(long))];
-	unsigned long bound[MAP_BITS / (8 * sizeof(long)) + 1];
-	unsigned long populated[1];
-	/* the shadow: 0 for free, else the length of the area at its first unit and -1 in the others */
-	int shadow[MAP_BITS];
+	struct pcpu_block_md blocks[MAX_PAGES];
+	unsigned long alloc[MAX_WORDS];
+	unsigned long bound[MAX_WORDS + 1];
+	unsigned long populated[MAX_PAGES / LONG_BITS + 1];
+	/* the shadow: where areas lie, begin, and end, and the length of each at its first unit */
+	unsigned long taken[MAX_WORDS], begins[MAX_WORDS + 1], ends[MAX_WORDS + 1];
+	int length[MAX_BITS];
 	int areas[MAX_AREAS];
-	int nr_areas;
+	int nr_areas, nr_bits, free_bits;
+	bool is_populated[MAX_PAGES];
+	unsigned long orders; /* of the sizes of areas, for random_bits() */
 	struct test_random random;
 };
 
-static void map_world_init(struct map_world *w)
+static void map_world_init(struct map_world *w, int nr_pages)
 {
 	memset(w, 0, sizeof(*w));
-	w->map.nr_pages = MAP_PAGES;
+	w->nr_bits = w->free_bits = nr_pages * BLOCK_BITS;
+	w->map.nr_pages = nr_pages;
 	w->map.blocks = w->blocks;
 	w->map.alloc = w->alloc;
 	w->map.bound = w->bound;
 	w->map.populated = w->populated;
 	pcpu_map_init(&w->map);
-	w->random.state = seed;
+	w->random.state = seed + (uint64_t)nr_pages;
 }
 
-/* Mostly small, sometimes up to a whole map. */
-static int random_bits(struct test_random *random, int max)
+static bool shadow_test(const unsigned long *words, int bit)
 {
-	int limit = 1 << test_random_below(random, 14);
+	return words[bit / LONG_BITS] >> (bit % LONG_BITS) & 1;
+}
+
+static void shadow_flip(unsigned long *words, int bit)
+{
+	words[bit / LONG_BITS] ^= 1UL << (bit % LONG_BITS);
+}
+
+/* Flips [@off, @off + @bits), all of which must be @was. */
+static void shadow_flip_run(unsigned long *words, int off, int bits, bool was)
+{
+	int end = off + bits;
+
+	while (off < end) {
+		int in_word = off % LONG_BITS, nr = min_of(LONG_BITS - in_word, end - off);
+		unsigned long mask = (nr == LONG_BITS ? ~0UL : (1UL << nr) - 1) << in_word;
+
+		assert_int_equal(words[off / LONG_BITS] & mask, was ? mask : 0);
+		words[off / LONG_BITS] ^= mask;
+		off += nr;
+	}
+}
+
+/* Mostly small, sometimes up to 2^(@orders - 1), but never more than @max. */
+static int random_bits(struct test_random *random, unsigned long orders, int max)
+{
+	int limit = 1 << test_random_below(random, orders);
 
 	return 1 + (int)test_random_below(random, (unsigned long)(limit < max ? limit : max));
 }
@@ -60,107 +98,219 @@ static int random_align(struct test_random *random)
 
 static void map_alloc(struct map_world *w)
 {
-	int bits = random_bits(&w->random, MAP_BITS), align = random_align(&w->random);
+	int bits = random_bits(&w->random, w->orders, w->nr_bits), align = random_align(&w->random);
 	bool pop_only = test_random_below(&w->random, 8) == 0;
-	int start = pcpu_find_block_fit(&w->map, bits, align, pop_only), off, i;
+	int start = pcpu_find_block_fit(&w->map, bits, align, pop_only), off, page;
+	int last;
 
 	if (start < 0) {
 		/* The longest run, aligned, must really be too short; only the search for populated pages may miss. */
-		const struct pcpu_block_md *md = &w->map.chunk_md;
-
 		if (!pop_only && align == 1)
-			assert_true(md->contig_hint < bits);
+			assert_true(w->map.chunk_md.contig_hint < bits);
 		return;
 	}
+	if (w->nr_areas == MAX_AREAS)
+		return;
 	off = pcpu_alloc_area(&w->map, bits, align, start);
-	assert_true(off >= 0 && off + bits <= MAP_BITS);
+	assert_true(off >= 0 && off + bits <= w->nr_bits);
 	assert_int_equal(off % align, 0);
-	for (i = off; i < off + bits; i++) {
-		assert_int_equal(w->shadow[i], 0);
-		w->shadow[i] = -1;
-		if (pop_only)
-			assert_true(bitmap_test(w->populated, (unsigned long)(i / PCPU_BITMAP_BLOCK_BITS)));
-	}
-	w->shadow[off] = bits;
-	assert_true(w->nr_areas < MAX_AREAS);
+	shadow_flip_run(w->taken, off, bits, false);
+	shadow_flip(w->begins, off);
+	shadow_flip(w->ends, off + bits);
+	w->free_bits -= bits;
+	w->length[off] = bits;
 	w->areas[w->nr_areas++] = off;
+	last = (off + bits - 1) / BLOCK_BITS;
+	for (page = off / BLOCK_BITS; page <= last; page++) {
+		assert_true(!pop_only || w->is_populated[page]);
+		w->is_populated[page] = true;
+	}
 	/* As a request does. */
 	if (!pop_only)
-		pcpu_map_populated(&w->map, off / PCPU_BITMAP_BLOCK_BITS,
-				   (off + bits - 1) / PCPU_BITMAP_BLOCK_BITS + 1);
+		pcpu_map_populated(&w->map, off / BLOCK_BITS, last + 1);
 }
 
 static void map_free(struct map_world *w)
 {
-	int which, off, bits, i;
+	int which, off, bits;
 
 	if (!w->nr_areas)
 		return;
 	which = (int)test_random_below(&w->random, (unsigned long)w->nr_areas);
 	off = w->areas[which];
-	bits = w->shadow[off];
+	bits = w->length[off];
 	w->areas[which] = w->areas[--w->nr_areas];
 	assert_int_equal(pcpu_area_bits(&w->map, off), bits);
 	pcpu_free_area(&w->map, off);
-	for (i = off; i < off + bits; i++)
-		w->shadow[i] = 0;
+	shadow_flip_run(w->taken, off, bits, true);
+	shadow_flip(w->begins, off);
+	shadow_flip(w->ends, off + bits);
+	w->free_bits += bits;
 }
 
-static void map_depopulate(struct map_world *w)
+/* Populates or depopulates some pages, in which no area lies. */
+static void map_repopulate(struct map_world *w)
 {
-	int page = (int)test_random_below(&w->random, MAP_PAGES);
+	int page = (int)test_random_below(&w->random, (unsigned long)w->map.nr_pages), end = page + 1;
 
-	if (pcpu_page_is_idle(&w->map, page))
-		pcpu_map_depopulated(&w->map, page, page + 1);
-}
-
-static void map_compare(const struct map_world *w)
-{
-	char why[200];
-	int i, inside = 0;
-
-	if (pcpu_map_check(&w->map, why, sizeof(why)))
-		fail_msg("%s", why);
-	for (i = 0; i < MAP_BITS; i++) {
-		if (w->shadow[i] > 0) {
-			assert_true(bitmap_test(w->bound, (unsigned long)i));
-			assert_true(bitmap_test(w->bound, (unsigned long)(i + w->shadow[i])));
-			inside = w->shadow[i];
-		} else if (inside) {
-			assert_false(bitmap_test(w->bound, (unsigned long)i));
-		}
-		assert_int_equal(bitmap_test(w->alloc, (unsigned long)i), w->shadow[i] != 0);
-		inside -= inside > 0;
+	if (test_random_below(&w->random, 3) == 0) {
+		end = page + 1 + (int)test_random_below(&w->random, (unsigned long)(w->map.nr_pages - page));
+		pcpu_map_populated(&w->map, page, end);
+		memset(w->is_populated + page, true, (size_t)(end - page));
+	} else if (pcpu_page_is_idle(&w->map, page)) {
+		pcpu_map_depopulated(&w->map, page, end);
+		w->is_populated[page] = false;
 	}
 }
 
-static void hints_stay_exact_under_random_operations(void **state)
+static void scan_start(struct scanned *s, const struct pcpu_block_md *md)
+{
+	*s = (struct scanned){ .first = md->nr_bits, .contig_found = !md->contig_hint, .scan_found = !md->scan_hint };
+}
+
+/* A free run, relative to what @md describes. Runs come in the order of their places. */
+static void scan_run(struct scanned *s, const struct pcpu_block_md *md, int start, int end)
+{
+	int len = end - start;
+
+	s->first = min_of(s->first, start);
+	s->longest = max_of(s->longest, len);
+	if (start == 0)
+		s->left = len;
+	if (end == md->nr_bits)
+		s->right = len;
+	s->contig_found |= start == md->contig_hint_start && len == md->contig_hint;
+	s->scan_found |= start == md->scan_hint_start && len == md->scan_hint;
+	s->scan_topped |= start < md->scan_hint_start && len > md->scan_hint;
+}
+
+static void scan_compare(const struct scanned *s, const struct pcpu_block_md *md, int index)
+{
+	bool scan_ok = !md->scan_hint ||
+		       (s->scan_found && !s->scan_topped && md->scan_hint_start != md->contig_hint_start);
+
+	if (md->contig_hint != s->longest || !s->contig_found)
+		fail_msg("block %d: contig hint %d at %d, longest run is %d", index, md->contig_hint,
+			 md->contig_hint_start, s->longest);
+	if (md->left_free != s->left || md->right_free != s->right || md->first_free != s->first)
+		fail_msg("block %d: left %d right %d first %d, really %d %d %d", index, md->left_free, md->right_free,
+			 md->first_free, s->left, s->right, s->first);
+	if (!scan_ok)
+		fail_msg("block %d: scan hint %d at %d", index, md->scan_hint, md->scan_hint_start);
+}
+
+/* Tells @blocks of the parts of the free run [@start, @end) that they hold. */
+static void scan_run_in_blocks(struct scanned *blocks, const struct map_world *w, int start, int end)
+{
+	while (start < end) {
+		int index = start / BLOCK_BITS, base = index * BLOCK_BITS, to = min_of(end, base + BLOCK_BITS);
+
+		scan_run(&blocks[index], &w->blocks[index], start - base, to - base);
+		start = to;
+	}
+}
+
+/* The first bit at or behind @bit that is @set, or @end: by words, with nothing of the library. */
+static int shadow_next(const unsigned long *words, int bit, int end, bool set)
+{
+	while (bit < end) {
+		unsigned long word = (set ? words[bit / LONG_BITS] : ~words[bit / LONG_BITS]) >> (bit % LONG_BITS);
+
+		if (word)
+			return min_of(bit + __builtin_ctzl(word), end);
+		bit += LONG_BITS - bit % LONG_BITS;
+	}
+	return end;
+}
+
+static void compare_hints(const struct map_world *w)
+{
+	struct scanned blocks[MAX_PAGES], whole;
+	int i, start, end, idle = 0;
+
+	scan_start(&whole, &w->map.chunk_md);
+	for (i = 0; i < w->map.nr_pages; i++)
+		scan_start(&blocks[i], &w->blocks[i]);
+	for (start = shadow_next(w->taken, 0, w->nr_bits, false); start < w->nr_bits;
+	     start = shadow_next(w->taken, end, w->nr_bits, false)) {
+		end = shadow_next(w->taken, start, w->nr_bits, true);
+		scan_run(&whole, &w->map.chunk_md, start, end);
+		scan_run_in_blocks(blocks, w, start, end);
+	}
+	scan_compare(&whole, &w->map.chunk_md, -1);
+	for (i = 0; i < w->map.nr_pages; i++) {
+		scan_compare(&blocks[i], &w->blocks[i], i);
+		if (shadow_test(w->populated, i) != w->is_populated[i])
+			fail_msg("page %d populated: %d", i, !w->is_populated[i]);
+		idle += w->is_populated[i] && blocks[i].longest == BLOCK_BITS;
+	}
+	assert_int_equal(w->map.nr_empty_pop_pages, idle);
+	assert_int_equal(w->map.free_bits, w->free_bits);
+}
+
+static void compare_bitmaps(const struct map_world *w)
+{
+	int i;
+
+	/* A boundary inside an area is its start; there is one behind each end. */
+	for (i = 0; i < w->nr_bits / LONG_BITS; i++) {
+		if (w->alloc[i] != w->taken[i] || ((w->bound[i] ^ w->begins[i]) & w->taken[i]) ||
+		    (w->ends[i] & ~w->bound[i]))
+			fail_msg("bitmaps differ in word %d", i);
+	}
+	if (w->ends[i] & ~w->bound[i])
+		fail_msg("no boundary at the end");
+}
+
+static void random_operations(int nr_pages, unsigned long nr_steps)
 {
 	struct map_world *w = malloc(sizeof(*w));
-	unsigned long step;
+	unsigned long step, left = 0, frees = 60;
 
-	(void)state;
 	assert_non_null(w);
-	map_world_init(w);
-	for (step = 0; step < steps; step++) {
-		/* It fills, then it empties, over and over. */
-		unsigned long frees = step / 512 % 2 ? 60 : 40;
+	map_world_init(w, nr_pages);
+	for (step = 0; step < nr_steps; step++) {
 		unsigned long op = test_random_below(&w->random, 100);
 
+		/* It fills, then it empties, over and over, with areas of other sizes each time. */
+		if (!left--) {
+			left = 512 + test_random_below(&w->random, 4096);
+			w->orders = 3 + test_random_below(&w->random, 12);
+			frees = 100 - frees;
+		}
 		if (op < 3)
-			map_depopulate(w);
+			map_repopulate(w);
 		else if (op < frees)
 			map_free(w);
 		else
 			map_alloc(w);
-		map_compare(w);
+		compare_hints(w);
+		compare_bitmaps(w);
 	}
 	while (w->nr_areas)
 		map_free(w);
-	map_compare(w);
-	assert_int_equal(w->map.chunk_md.contig_hint, MAP_BITS);
+	compare_hints(w);
+	assert_int_equal(w->map.chunk_md.contig_hint, w->nr_bits);
 	assert_int_equal(w->map.chunk_md.first_free, 0);
 	free(w);
+}
+
+static void hints_of_the_smallest_unit_stay_exact_under_random_operations(void **state)
+{
+	(void)state;
+	random_operations(8, steps);
+}
+
+static void hints_of_a_unit_of_16_pages_stay_exact_under_random_operations(void **state)
+{
+	(void)state;
+	random_operations(16, steps / 2);
+}
+
+static void hints_of_a_unit_of_64_pages_stay_exact_under_random_operations(void **state)
+{
+	(void)state;
+	random_operations(MAX_PAGES, steps / 5);
 }
 
 struct area {
@@ -198,7 +348,7 @@ static void whole_alloc(struct test_random *random)
 
 	if (nr_areas == MAX_AREAS)
 		return;
-	area->size = (size_t)random_bits(random, (int)(PCPU_MIN_UNIT_SIZE / PCPU_MIN_ALLOC_SIZE)) * 4 -
+	area->size = (size_t)random_bits(random, 14, (int)(PCPU_MIN_UNIT_SIZE / PCPU_MIN_ALLOC_SIZE)) * 4 -
 		     test_random_below(random, 4);
 	if (test_random_below(random, 3))
 		align = 1;
@@ -233,7 +383,7 @@ static void allocator_keeps_areas_apart_and_invariants_true(void **state)
 	percpu_trim();
 	free_before = nr_free_pages();
 	nr_areas = 0;
-	for (step = 0; step < steps / 10; step++) {
+	for (step = 0; step < steps / 500; step++) {
 		unsigned long frees = step / 256 % 2 ? 60 : 35, op = test_random_below(&random, 200);
 
 		if (op == 0)
@@ -257,12 +407,16 @@ static void allocator_keeps_areas_apart_and_invariants_true(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hints_stay_exact_under_random_operations),
+		cmocka_unit_test(hints_of_the_smallest_unit_stay_exact_under_random_operations),
+		cmocka_unit_test(hints_of_a_unit_of_16_pages_stay_exact_under_random_operations),
+		cmocka_unit_test(hints_of_a_unit_of_64_pages_stay_exact_under_random_operations),
 		cmocka_unit_test_setup_teardown(allocator_keeps_areas_apart_and_invariants_true, world_setup,
 						world_teardown),
 	};
 
-	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL);
+	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 0;
+	if (!seed)
+		seed = (uint64_t)time(NULL);
 	if (argc > 2)
 		steps = strtoul(argv[2], NULL, 0);
 	printf("seed %llu, %lu steps\n", (unsigned long long)seed, steps);

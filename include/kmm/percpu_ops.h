@@ -130,8 +130,8 @@ template <typename T> static inline T *kmm_per_cpu_ptr_known(T *ptr, unsigned in
 	return (T *)kmm_per_cpu_addr(ptr, cpu);
 }
 #else
-#define kmm_per_cpu_ptr_any(ptr, cpu) ((__typeof__((void)0, (ptr)))KMM_PCPU_ADDR_OF((ptr), (unsigned int)(cpu)))
-#define kmm_per_cpu_ptr_known(ptr, cpu) ((__typeof__((void)0, (ptr)))kmm_per_cpu_addr((ptr), (cpu)))
+#define kmm_per_cpu_ptr_any(ptr, cpu) ((__typeof__(((void)0, (ptr))))KMM_PCPU_ADDR_OF((ptr), (unsigned int)(cpu)))
+#define kmm_per_cpu_ptr_known(ptr, cpu) ((__typeof__(((void)0, (ptr))))kmm_per_cpu_addr((ptr), (cpu)))
 #endif
 
 /**

@@ -330,7 +330,7 @@ static void *find_instance(const volatile void *ptr, unsigned int cpu)
 
 	/* The caller saw a kmm_pcpu_base of before the start, but a pointer of after it. */
 	if (percpu_is_dynamic((const void *)addr))
-		return percpu_instance((void *)addr, cpu);
+		return (char *)addr + ((size_t)cpu << KMM_PCPU_SLICE_SHIFT);
 	if (!find_variable(&addr, &entry)) {
 		report_stranger(ptr);
 		return NULL;

@@ -33,16 +33,15 @@ unsigned int raw_smp_processor_id(void)
 }
 
 /* Two small words as one that is twice as large. The barriers are those of arch_cas2(). */
-#define CAS_AS(type)                                                                                 \
-	({                                                                                           \
-		type cas_old_, cas_new_;                                                             \
-		bool cas_same_;                                                                      \
-		memcpy(&cas_old_, old, sizeof(type));                                                \
-		memcpy(&cas_new_, val, sizeof(type));                                                \
-		smp_mb();                                                                            \
-		cas_same_ = arch_this_cpu_cmpxchg((type *)instance, cas_old_, cas_new_) == cas_old_; \
-		smp_mb();                                                                            \
-		cas_same_;                                                                           \
+#define CAS_AS(type)                                                                      \
+	({                                                                                \
+		type cas_old_, cas_new_, cas_found_;                                      \
+		memcpy(&cas_old_, old, sizeof(type));                                     \
+		memcpy(&cas_new_, val, sizeof(type));                                     \
+		smp_mb();                                                                 \
+		cas_found_ = arch_this_cpu_cmpxchg((type *)instance, cas_old_, cas_new_); \
+		smp_mb();                                                                 \
+		cas_found_ == cas_old_;                                                   \
 	})
 
 static bool cas_longs(void *instance, const void *old, const void *val)

@@ -27,6 +27,7 @@
 #include "base/lock.h"
 #include "base/race.h"
 #include "base/report.h"
+#include "percpu/percpu.h"
 #include "pool/pool.h"
 
 #define NR_LOCKS 16 /* counters that hand on at the same time seldom meet */
@@ -248,12 +249,12 @@ static bool add_exact_locked(struct percpu_counter *fbc, int64_t limit, int64_t 
 	unsigned int cpu;
 
 	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		count_add_locked(fbc, close_locked(per_cpu_ptr(fbc->counters, cpu)));
+		count_add_locked(fbc, close_locked(percpu_instance(fbc->counters, cpu)));
 	allowed = !__builtin_add_overflow(fbc->count, amount, &sum) && !is_beyond(sum, limit, amount);
 	if (allowed)
 		count_add_locked(fbc, amount);
 	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		open_locked(per_cpu_ptr(fbc->counters, cpu));
+		open_locked(percpu_instance(fbc->counters, cpu));
 	return allowed;
 }
 
@@ -295,10 +296,10 @@ void percpu_counter_set(struct percpu_counter *fbc, int64_t amount)
 		return;
 	kmm_lock(lock);
 	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		close_locked(per_cpu_ptr(fbc->counters, cpu));
+		close_locked(percpu_instance(fbc->counters, cpu));
 	count_add_locked(fbc, (int64_t)((uint64_t)amount - (uint64_t)fbc->count));
 	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		open_locked(per_cpu_ptr(fbc->counters, cpu));
+		open_locked(percpu_instance(fbc->counters, cpu));
 	kmm_unlock(lock);
 }
 
@@ -309,7 +310,7 @@ void percpu_counter_add_batch(struct percpu_counter *fbc, int64_t amount, int32_
 
 	if (!is_initialised(__func__, fbc))
 		return;
-	c = this_cpu_ptr(fbc->counters);
+	c = percpu_instance(fbc->counters, raw_smp_processor_id());
 	if (likely(add_quick(c, amount, batch)))
 		return;
 	kmm_lock(lock);
@@ -325,7 +326,7 @@ void percpu_counter_sync(struct percpu_counter *fbc)
 	if (!is_initialised(__func__, fbc))
 		return;
 	kmm_lock(lock);
-	fold_locked(fbc, this_cpu_ptr(fbc->counters));
+	fold_locked(fbc, percpu_instance(fbc->counters, raw_smp_processor_id()));
 	kmm_unlock(lock);
 }
 
@@ -340,7 +341,7 @@ int64_t __percpu_counter_sum(struct percpu_counter *fbc)
 	kmm_lock(lock);
 	sum = (uint64_t)fbc->count;
 	for (cpu = 0; HAS_WORDS && cpu < kmm_nr_cpu_ids; cpu++)
-		sum += (uint64_t)value_of(read_word(per_cpu_ptr(fbc->counters, cpu)));
+		sum += (uint64_t)value_of(read_word(percpu_instance(fbc->counters, cpu)));
 	kmm_unlock(lock);
 	return (int64_t)sum;
 }
@@ -376,7 +377,7 @@ bool __percpu_counter_limited_add(struct percpu_counter *fbc, int64_t limit, int
 		return false;
 	if (!amount)
 		return true;
-	c = this_cpu_ptr(fbc->counters);
+	c = percpu_instance(fbc->counters, raw_smp_processor_id());
 	if (likely(add_far_from(fbc, c, limit, amount, batch)))
 		return true;
 	kmm_lock(lock);

@@ -37,6 +37,7 @@
 #include "base/rcu.h"
 #include "base/report.h"
 #include "base/work.h"
+#include "percpu/percpu.h"
 #include "pool/pool.h"
 
 #define FLAGS ((unsigned long)__PERCPU_REF_ATOMIC_DEAD)
@@ -137,7 +138,7 @@ void percpu_ref_get_many(struct percpu_ref *ref, unsigned long nr)
 	counts = count_of(ref);
 	if (likely(counts)) {
 		KMM_RACE_POINT("percpu_ref: mode read");
-		arch_this_cpu_add(this_cpu_ptr(counts), nr);
+		arch_this_cpu_add(percpu_instance(counts, raw_smp_processor_id()), nr);
 	} else if (is_there(__func__, ref)) {
 		atomic_add_relaxed(&ref->data->count, nr);
 	}
@@ -155,7 +156,7 @@ bool percpu_ref_tryget_many(struct percpu_ref *ref, unsigned long nr)
 	counts = count_of(ref);
 	if (likely(counts)) {
 		KMM_RACE_POINT("percpu_ref: mode read");
-		arch_this_cpu_add(this_cpu_ptr(counts), nr);
+		arch_this_cpu_add(percpu_instance(counts, raw_smp_processor_id()), nr);
 	} else {
 		got = is_there(__func__, ref) && get_unless_zero(ref->data, nr);
 	}
@@ -172,7 +173,7 @@ static bool tryget_live(const char *caller, struct percpu_ref *ref)
 
 	if (likely(counts)) {
 		KMM_RACE_POINT("percpu_ref: mode read");
-		arch_this_cpu_add(this_cpu_ptr(counts), 1UL);
+		arch_this_cpu_add(percpu_instance(counts, raw_smp_processor_id()), 1UL);
 		return true;
 	}
 	return is_there(caller, ref) && !percpu_ref_is_dying(ref) && get_unless_zero(ref->data, 1);
@@ -206,7 +207,7 @@ void percpu_ref_put_many(struct percpu_ref *ref, unsigned long nr)
 	if (likely(counts)) {
 		KMM_RACE_POINT("percpu_ref: mode read");
 		/* RELEASE, for those who do not see the order that a grace period makes; pairs with fold_locked(). */
-		atomic_sub_release(this_cpu_ptr(counts), nr);
+		atomic_sub_release(percpu_instance(counts, raw_smp_processor_id()), nr);
 	} else if (is_there(__func__, ref)) {
 		/* Read first: after the last put, others may take it from here. */
 		release = ref->data->release;
@@ -233,7 +234,7 @@ static void fold_locked(struct percpu_ref_data *data)
 
 	/* All of it at once: a part of the CPUs may have more puts than gets. */
 	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		sum += smp_load_acquire(per_cpu_ptr(counts, cpu));
+		sum += smp_load_acquire(percpu_instance(counts, cpu));
 	count = atomic_add_release(&data->count, sum - BIAS);
 	KMM_WARN_AS("percpu_ref", (long)count <= 0, "ref %p has %ld references after switching to atomic",
 		    (void *)data->ref, (long)count);
@@ -245,7 +246,7 @@ static bool drop_locked(struct percpu_ref *ref)
 	unsigned long __percpu *counts = count_of(ref);
 
 	if (counts) {
-		atomic_sub_release(this_cpu_ptr(counts), 1UL);
+		atomic_sub_release(percpu_instance(counts, raw_smp_processor_id()), 1UL);
 		return false;
 	}
 	return !atomic_sub_acq_rel(&ref->data->count, 1UL);
@@ -435,7 +436,7 @@ static void to_percpu_locked(const char *caller, struct percpu_ref *ref)
 		return;
 	atomic_add_relaxed(&ref->data->count, BIAS);
 	for (cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		WRITE_ONCE(*per_cpu_ptr(counts, cpu), 0UL);
+		WRITE_ONCE(*percpu_instance(counts, cpu), 0UL);
 	/* RELEASE: who sees the mode counts on from these zeros; pairs with count_of(). */
 	smp_store_release(&ref->percpu_count_ptr, ptr & ~(unsigned long)__PERCPU_REF_ATOMIC);
 }

@@ -52,6 +52,7 @@
 #include "base/compiler.h"
 #include "base/lock.h"
 #include "base/report.h"
+#include "percpu/percpu.h"
 
 #define MAX_NUMNODES 1
 #define NUMA_NO_NODE (-1)
@@ -204,7 +205,7 @@ static inline unsigned int oo_objects(struct kmem_cache_order_objects x)
  */
 static inline struct kmem_cache_cpu *cpu_slab_of(const struct kmem_cache *s, unsigned int cpu)
 {
-	return (struct kmem_cache_cpu *)((uintptr_t)s->cpu_slab + ((uintptr_t)cpu << KMM_PCPU_SLICE_SHIFT));
+	return percpu_instance(s->cpu_slab, cpu);
 }
 
 /* L[X]: one per CPU, for all caches; beside per-CPU memory because it outlives every cache. */

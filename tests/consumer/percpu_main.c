@@ -59,14 +59,13 @@ static int check_opened(const char *path)
 {
 	void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	long *(*counter_on)(unsigned int cpu);
+	int right;
 
-	if (!check(object != NULL, "dlopen"))
-		return 0;
+	if (!object)
+		return check(0, "dlopen");
 	*(void **)&counter_on = dlsym(object, "object_counter_on");
-	return check(counter_on && *counter_on(1) == 7 &&
-			     counter_on(1) - counter_on(0) == object_counter_on(1) - object_counter_on(0),
-		     "an opened object") &&
-	       check(dlclose(object) == 0, "dlclose");
+	right = counter_on && *counter_on(1) == 7 && counter_on(0) != counter_on(1);
+	return check(dlclose(object) == 0, "dlclose") && check(right, "an opened object");
 }
 
 int main(int argc, char **argv)

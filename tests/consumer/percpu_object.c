@@ -11,7 +11,7 @@ static DEFINE_PER_CPU_ALIGNED(int *, pointer);
 long *object_counter_on(unsigned int cpu);
 long *object_counter_on(unsigned int cpu)
 {
-	return per_cpu_ptr(&object_counter, cpu);
+	return &per_cpu(object_counter, cpu);
 }
 
 void object_count(void);

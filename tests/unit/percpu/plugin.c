@@ -12,7 +12,7 @@ static DEFINE_PER_CPU(int *, pointer) = &plain;
 
 static long *counter_on(unsigned int cpu)
 {
-	return per_cpu_ptr(&COUNTER, cpu);
+	return &per_cpu(COUNTER, cpu);
 }
 
 static void count(void)
@@ -22,12 +22,12 @@ static void count(void)
 
 static char *room_on(unsigned int cpu)
 {
-	return per_cpu_ptr(room, cpu);
+	return &per_cpu(room, cpu)[0];
 }
 
 static int *limit_on(unsigned int cpu)
 {
-	return per_cpu_ptr(&limit, cpu);
+	return &per_cpu(limit, cpu);
 }
 
 static bool pointer_is_right(unsigned int cpu)

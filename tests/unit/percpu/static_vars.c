@@ -17,7 +17,7 @@ static DEFINE_PER_CPU(int, hits) = 6;
 
 int *own_hits(unsigned int cpu)
 {
-	return per_cpu_ptr(&hits, cpu);
+	return &per_cpu(hits, cpu);
 }
 
 unsigned int *calls_here(unsigned int cpu)

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "support/threads.h"
-#include "support/world.h"
+#include "support/percpu_world.h"
 
 #define BATCH 32 /* of a world of 4 CPUs */
 
@@ -250,6 +250,7 @@ static void out_of_memory_is_enomem_and_a_destroyed_counter(void **state)
 	int err = -ENOMEM;
 
 	(void)state;
+	pcpu_balance_suspend_for_test(true);
 	/* Fill what has memory already. */
 	while (__alloc_percpu_gfp(PAGE_SIZE, 8, GFP_NOWAIT | __GFP_NOWARN))
 		;

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "percpu/percpu_internal.h"
 #include "ref_world.h"
 
 static struct object object, other;
@@ -529,6 +530,7 @@ static void out_of_memory_is_enomem(void **state)
 	int err = -ENOMEM;
 
 	(void)state;
+	pcpu_balance_suspend_for_test(true);
 	while (__alloc_percpu_gfp(PAGE_SIZE, 8, GFP_NOWAIT | __GFP_NOWARN))
 		;
 	while (__alloc_percpu_gfp(sizeof(long), sizeof(long), GFP_NOWAIT | __GFP_NOWARN))

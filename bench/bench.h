@@ -24,7 +24,8 @@ struct bench_case {
 };
 
 /* The cases of each file; ends with a case whose round is NULL. */
-extern const struct bench_case slab_cases[], page_cases[], page_thread_cases[], percpu_cases[], add_cases[];
+extern const struct bench_case slab_cases[], page_cases[], page_thread_cases[], percpu_cases[], percpu_thread_cases[],
+	add_cases[];
 extern const struct bench_case counter_cases[], counter_thread_cases[];
 
 /* The two rows whose ratio is printed. */
@@ -39,6 +40,9 @@ double cas_pair_ns(unsigned long pairs);
 
 /* The median of @count samples, which are sorted. */
 double bench_median(double *samples, unsigned int count);
+
+/* threads.c: ns of the wall clock for one of the operations of @work, which does @times of them, in @nr_threads at once. */
+double bench_threads(unsigned int nr_threads, void (*work)(unsigned long times), unsigned long times);
 
 /* A round that cannot go on says so and ends the program. */
 void bench_fail(const char *what) __attribute__((noreturn));

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * counters.c - counting, holding and locking by CPU, beside the one atomic word or mutex that they replace.
  *
- * Alone, a thread shows what an operation costs; two threads show what it is for: they do the same work at once, each on
- * a CPU of its own where the machine has two, and what counts is the wall clock. Perfect scaling halves it.
+ * Alone, a thread shows what an operation costs; two threads show what it is for: they do the same work at once.
  */
-#define _GNU_SOURCE /* pthread_setaffinity_np() */
 #include <pthread.h>
-#include <sched.h>
-#include <unistd.h>
 
 #include <kmm/kmm.h>
 
@@ -125,57 +121,11 @@ static void alone_round(void)
 	}
 }
 
-struct worker {
-	pthread_t thread;
-	pthread_barrier_t *barrier;
-	void (*run)(unsigned long times);
-	unsigned long times;
-	unsigned int cpu;
-	double start, end;
-};
-
-static void *work(void *arg)
-{
-	struct worker *worker = arg;
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(worker->cpu, &set);
-	pthread_setaffinity_np(pthread_self(), sizeof(set), &set); /* refused: the system chooses */
-	worker->run(1000);                                         /* long enough to learn which CPU it is on */
-	pthread_barrier_wait(worker->barrier);
-	worker->start = bench_now();
-	worker->run(worker->times);
-	worker->end = bench_now();
-	return NULL;
-}
-
-static double two_threads_ns(void (*run)(unsigned long times))
-{
-	const unsigned int nr_cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
-	const unsigned long times = bench_repeat(2 * ADD_NS);
-	struct worker workers[2];
-	pthread_barrier_t barrier;
-	double start, end;
-
-	pthread_barrier_init(&barrier, NULL, 2);
-	for (unsigned int i = 0; i < 2; i++) {
-		workers[i] = (struct worker){ .barrier = &barrier, .run = run, .times = times, .cpu = i % nr_cpus };
-		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
-			bench_fail("no thread");
-	}
-	for (unsigned int i = 0; i < 2; i++)
-		pthread_join(workers[i].thread, NULL);
-	pthread_barrier_destroy(&barrier);
-	start = workers[0].start < workers[1].start ? workers[0].start : workers[1].start;
-	end = workers[0].end > workers[1].end ? workers[0].end : workers[1].end;
-	return (end - start) / (2 * (double)times);
-}
-
 static void together_round(void)
 {
 	for (unsigned int row = 0; row < NR_ROWS; row++)
-		record(rows[row].together, rows[row].subject, two_threads_ns(rows[row].run));
+		record(rows[row].together, rows[row].subject,
+		       bench_threads(2, rows[row].run, bench_repeat(2 * ADD_NS)));
 }
 
 const struct bench_case counter_cases[] = {

@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * page_threads.c - pages from two threads at once: what one operation takes of the wall clock.
- *
- * The same work is done by one thread and by two, each on a CPU of its own where the machine has two. Perfect scaling
- * halves the time an operation takes.
+ * page_threads.c - pages from two threads at once.
  */
-#define _GNU_SOURCE /* pthread_setaffinity_np() */
-#include <pthread.h>
-#include <sched.h>
-#include <unistd.h>
-
 #include <kmm/kmm.h>
 
 #include "bench.h"
 
 #define KEPT 64 /* pages a thread holds in the second row */
-
-struct worker {
-	pthread_t thread;
-	pthread_barrier_t *barrier;
-	unsigned long times;
-	unsigned int cpu, kept; /* kept: pages taken before they are freed */
-	double start, end;
-};
 
 static void take_and_free(unsigned long times, unsigned int kept)
 {
@@ -38,57 +22,24 @@ static void take_and_free(unsigned long times, unsigned int kept)
 	}
 }
 
-static void *work(void *arg)
+static void pairs(unsigned long times)
 {
-	struct worker *worker = arg;
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(worker->cpu, &set);
-	pthread_setaffinity_np(pthread_self(), sizeof(set), &set); /* refused: the system chooses */
-	take_and_free(100, worker->kept);                          /* the lists of that CPU are filled */
-	pthread_barrier_wait(worker->barrier);
-	worker->start = bench_now();
-	take_and_free(worker->times, worker->kept);
-	worker->end = bench_now();
-	return NULL;
+	take_and_free(times, 1);
 }
 
-/* Nanoseconds of the wall clock for a pair, by all threads together. */
-static double pair_ns(unsigned int nr_threads, unsigned int kept)
+static void batches(unsigned long times)
 {
-	const long nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	const unsigned long times = bench_repeat(30.0 * kept);
-	struct worker workers[2] = { { .times = times }, { .times = times } };
-	pthread_barrier_t barrier;
-	double start, end;
-
-	pthread_barrier_init(&barrier, NULL, nr_threads);
-	for (unsigned int i = 0; i < nr_threads; i++) {
-		workers[i].barrier = &barrier;
-		workers[i].cpu = i % (unsigned int)nr_cpus;
-		workers[i].kept = kept;
-		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
-			bench_fail("no thread");
-	}
-	for (unsigned int i = 0; i < nr_threads; i++)
-		pthread_join(workers[i].thread, NULL);
-	start = workers[0].start;
-	end = workers[0].end;
-	for (unsigned int i = 1; i < nr_threads; i++) {
-		start = workers[i].start < start ? workers[i].start : start;
-		end = workers[i].end > end ? workers[i].end : end;
-	}
-	pthread_barrier_destroy(&barrier);
-	return (end - start) / ((double)times * nr_threads * kept);
+	take_and_free(times, KEPT);
 }
 
 static void threads_round(void)
 {
-	record("alloc_page pair, one thread", KMM, pair_ns(1, 1));
-	record("alloc_page pair, two threads", KMM, pair_ns(2, 1));
-	record("64 pages, one thread: a pair", KMM, pair_ns(1, KEPT));
-	record("64 pages, two threads: a pair", KMM, pair_ns(2, KEPT));
+	const unsigned long nr_pairs = bench_repeat(30), nr_batches = bench_repeat(30.0 * KEPT);
+
+	record("alloc_page pair, one thread", KMM, bench_threads(1, pairs, nr_pairs));
+	record("alloc_page pair, two threads", KMM, bench_threads(2, pairs, nr_pairs));
+	record("64 pages, one thread: a pair", KMM, bench_threads(1, batches, nr_batches) / KEPT);
+	record("64 pages, two threads: a pair", KMM, bench_threads(2, batches, nr_batches) / KEPT);
 }
 
 const struct bench_case page_thread_cases[] = {

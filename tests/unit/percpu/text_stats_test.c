@@ -320,7 +320,7 @@ static void expect_first_chunk(const struct area *areas, unsigned int nr)
 	const unsigned long long *val = first_chunk_read()->val;
 	char __percpu *end = pcpu_slices.base + EXACT_STATIC + EXACT_RESERVED;
 	unsigned long long sum = 0, widest = 0;
-	int sizes[NR_RANDOM];
+	int sizes[NR_RANDOM] = { 0 };
 	unsigned int i, live = 0;
 
 	for (i = 0; i < nr; i++) {

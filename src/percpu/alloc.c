@@ -19,6 +19,7 @@
 #include "arch/arch.h"
 #include "base/bitmap.h"
 #include "base/boot.h"
+#include "base/race.h"
 #include "base/report.h"
 
 #define PCPU_WARN_LIMIT 10
@@ -148,6 +149,7 @@ static const char *find_area(const struct pcpu_request *req, struct pcpu_area *a
 		 * nothing in it is populated yet. */
 		if (!pcpu_chunk_create(req->gfp))
 			return "failed to allocate new chunk";
+		KMM_RACE_POINT("percpu: chunk created");
 	}
 }
 
@@ -215,6 +217,7 @@ static const char *alloc_slow(const struct pcpu_request *req, bool may_warn, str
 
 	kmm_lock(&pcpu_alloc_mutex);
 	why = find_area(req, area);
+	KMM_RACE_POINT("percpu: area found");
 	if (!why)
 		why = populate_area(req, area);
 	if (why && may_warn)
@@ -257,6 +260,7 @@ static void __percpu *pcpu_alloc(size_t size, size_t align, bool reserved, gfp_t
 	}
 	if (!req.atomic)
 		pcpu_balance_owed();
+	KMM_RACE_POINT("percpu: area not cleared");
 	clear_area(&area, (size_t)req.bits << PCPU_MIN_ALLOC_SHIFT);
 	return pcpu_slices.base + pcpu_unit_off(area.chunk, 0, (size_t)area.off << PCPU_MIN_ALLOC_SHIFT);
 }
@@ -320,6 +324,7 @@ static const char *free_off(size_t off)
 		balance = wants_balance_locked(chunk);
 	}
 	kmm_spin_unlock(&pcpu_lock);
+	KMM_RACE_POINT("percpu: balance not scheduled");
 	if (unlikely(balance))
 		pcpu_balance_schedule();
 	return why;

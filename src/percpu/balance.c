@@ -24,6 +24,7 @@
 #include "arch/arch.h"
 #include "base/atomic.h"
 #include "base/bitmap.h"
+#include "base/race.h"
 #include "base/report.h"
 #include "base/work.h"
 
@@ -69,8 +70,10 @@ static void free_chunks(bool unpopulated)
 {
 	struct pcpu_chunk *chunk;
 
-	while ((chunk = pick_free_chunk(unpopulated)))
+	while ((chunk = pick_free_chunk(unpopulated))) {
+		KMM_RACE_POINT("percpu: chunk removed");
 		pcpu_chunk_destroy(chunk);
+	}
 }
 
 /* The first chunk of @list, NULL for none. Nobody else takes it off while the mutex is held. */
@@ -105,13 +108,15 @@ static void reclaim_populated(void)
 
 		while (enough_idle_pages() && pcpu_depopulate_run(chunk, &below))
 			;
+		KMM_RACE_POINT("percpu: chunk depopulated");
 		kmm_spin_lock(&pcpu_lock);
 		/* Idle pages that are left are needed. */
 		if (pcpu_chunk_is_free(chunk) ||
 		    (chunk->map.nr_empty_pop_pages && pcpu_nr_empty_pop_pages < PCPU_EMPTY_POP_PAGES_HIGH))
 			pcpu_chunk_reintegrate_locked(chunk);
-		else
+		else if (!chunk->map.nr_empty_pop_pages)
 			pcpu_chunk_sideline_locked(chunk);
+		/* Else a page became idle behind the look at it: once more. */
 		kmm_spin_unlock(&pcpu_lock);
 	}
 }

@@ -17,6 +17,7 @@
 #include "percpu/percpu_internal.h"
 
 #include "arch/arch.h"
+#include "base/race.h"
 #include "base/report.h"
 
 /* The next run of unpopulated pages in [*@start, @end): false when there is none. */
@@ -183,8 +184,10 @@ int pcpu_depopulate_run(struct pcpu_chunk *chunk, int *below)
 
 	kmm_assert_held(&pcpu_alloc_mutex);
 	kmm_assert(!chunk->immutable);
+	KMM_RACE_POINT("percpu: idle pages not taken");
 	if (!take_idle_run(chunk, &start, &end))
 		return 0;
+	KMM_RACE_POINT("percpu: idle pages taken");
 	unmap_run(chunk, kmm_nr_cpu_ids, start, end);
 	for (page_idx = start; page_idx < end; page_idx++)
 		free_frames(chunk, page_idx);

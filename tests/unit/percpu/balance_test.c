@@ -203,6 +203,127 @@ static void idle_pages_that_are_needed_come_back_with_their_chunk(void **state)
 	assert_true(p[2].chunk->slot < pcpu_free_slot);
 	assert_int_equal(p[2].chunk->map.populated[0], 0xff);
 	assert_int_equal(pcpu_nr_empty_pop_pages, 5);
+	/* It is found first. */
+	assert_ptr_equal(pcpu_chunk_lists[p[2].chunk->slot].next, &p[2].chunk->list);
+	kmm_validate_percpu();
+}
+
+static void exactly_four_idle_pages_elsewhere_are_enough(void **state)
+{
+	struct paged p[3];
+
+	(void)state;
+	make_one_to_depopulate(p);
+	use_up_idle_pages(PCPU_EMPTY_POP_PAGES_HIGH);
+	pcpu_balance_for_test();
+	assert_int_equal(p[2].chunk->slot, pcpu_sidelined_slot);
+	assert_int_equal(p[2].chunk->map.populated[0], 0xaa);
+	assert_int_equal(pcpu_nr_empty_pop_pages, PCPU_EMPTY_POP_PAGES_HIGH);
+}
+
+static void a_chunk_with_a_single_hole_is_populated_ahead(void **state)
+{
+	struct paged p;
+
+	(void)state;
+	use_up_idle_pages(0);
+	make_paged(&p);
+	free_percpu(p.areas[3]);
+	percpu_trim();
+	assert_int_equal(p.chunk->map.populated[0], 0xf7);
+	pcpu_balance_for_test();
+	assert_int_equal(p.chunk->map.populated[0], 0xff);
+}
+
+/* Two chunks to depopulate. */
+static void make_two_to_depopulate(struct paged *p)
+{
+	int i;
+
+	use_up_idle_pages(0);
+	for (i = 0; i < 4; i++)
+		make_paged(&p[i]);
+	for (i = 0; i < 4; i++)
+		free_even_pages(&p[i]);
+	assert_int_equal(p[2].chunk->slot, pcpu_to_depopulate_slot);
+	assert_int_equal(p[3].chunk->slot, pcpu_to_depopulate_slot);
+}
+
+static void the_chunk_that_was_sidelined_first_serves_first(void **state)
+{
+	struct paged p[4];
+	char __percpu *ptr;
+	int i;
+
+	(void)state;
+	make_two_to_depopulate(p);
+	pcpu_balance_for_test();
+	assert_int_equal(p[2].chunk->slot, pcpu_sidelined_slot);
+	assert_int_equal(p[3].chunk->slot, pcpu_sidelined_slot);
+	use_up_idle_pages(0);
+	/* The one isolated last was depopulated first. */
+	for (i = 0; i < 4; i++) {
+		ptr = page_area(GFP_KERNEL);
+		assert_ptr_equal(chunk_of(ptr), p[3].chunk);
+	}
+	assert_ptr_equal(chunk_of(page_area(GFP_KERNEL)), p[2].chunk);
+}
+
+static void free_odd_pages(struct paged *p)
+{
+	int i;
+
+	for (i = 1; i < UNIT_PAGES; i += 2)
+		free_percpu(p->areas[i]);
+}
+
+static void of_chunks_that_were_depopulated_whole_one_stays(void **state)
+{
+	struct paged p[4];
+	unsigned int nr_chunks;
+
+	(void)state;
+	make_two_to_depopulate(p);
+	free_odd_pages(&p[2]);
+	free_odd_pages(&p[3]);
+	nr_chunks = pcpu_stats.nr_chunks;
+	pcpu_balance_for_test();
+	assert_int_equal(pcpu_stats.nr_chunks, nr_chunks - 1);
+	kmm_validate_percpu();
+}
+
+static void a_free_chunk_that_is_populated_is_not_given_for_one_that_is_not(void **state)
+{
+	void __percpu *unit;
+	struct paged p[3];
+	int i;
+
+	(void)state;
+	use_up_idle_pages(0);
+	unit = __alloc_percpu(UNIT, 4);
+	make_one_to_depopulate(p);
+	for (i = 1; i < UNIT_PAGES; i += 2)
+		free_percpu(p[2].areas[i]);
+	free_percpu(unit);
+	pcpu_balance_for_test();
+	assert_int_equal(p[2].chunk->slot, pcpu_free_slot);
+	assert_int_equal(p[2].chunk->nr_populated, 0);
+	assert_ptr_equal(__alloc_percpu_gfp(UNIT, 4, GFP_NOWAIT), unit);
+}
+
+static void a_trim_takes_an_isolated_chunk_that_is_free(void **state)
+{
+	struct paged p[3];
+	unsigned int nr_chunks;
+
+	(void)state;
+	make_one_to_depopulate(p);
+	free_odd_pages(&p[2]);
+	assert_int_equal(p[2].chunk->slot, pcpu_to_depopulate_slot);
+	nr_chunks = pcpu_stats.nr_chunks;
+	percpu_trim();
+	assert_int_equal(pcpu_stats.nr_chunks, nr_chunks - 1);
+	assert_int_equal(pcpu_nr_empty_pop_pages, 0);
 	kmm_validate_percpu();
 }
 
@@ -267,6 +388,17 @@ static void a_balance_without_memory_breaks_nothing(void **state)
 	fail_each_in_balance(fail_page, 1 + 4 * WORLD_CPUS);
 }
 
+static void a_balance_for_which_there_is_no_memory_at_all_ends(void **state)
+{
+	(void)state;
+	use_up_idle_pages(0);
+	buddy_inject_failure(1, true);
+	pcpu_balance_for_test();
+	buddy_inject_failure(0, false);
+	assert_int_equal(pcpu_nr_empty_pop_pages, 0);
+	world_expect_silence();
+}
+
 static void a_balance_without_system_calls_breaks_nothing(void **state)
 {
 	(void)state;
@@ -301,6 +433,31 @@ static void without_a_thread_the_next_request_that_may_wait_balances(void **stat
 	free_percpu(ptr);
 	for (i = 0; i < PCPU_EMPTY_POP_PAGES_HIGH; i++)
 		free_percpu(mine[i]);
+}
+
+static void less_than_two_idle_pages_are_owed_a_balance_once(void **state)
+{
+	(void)state;
+	use_up_idle_pages(0);
+	free_percpu(__alloc_percpu(16, 4));
+	assert_int_equal(pcpu_nr_empty_pop_pages, PCPU_EMPTY_POP_PAGES_HIGH);
+	use_up_idle_pages(2);
+	free_percpu(__alloc_percpu(16, 4));
+	assert_int_equal(pcpu_nr_empty_pop_pages, 2);
+	use_up_idle_pages(1);
+	free_percpu(__alloc_percpu(16, 4));
+	assert_int_equal(pcpu_nr_empty_pop_pages, PCPU_EMPTY_POP_PAGES_HIGH);
+}
+
+static void a_new_library_owes_nothing(void **state)
+{
+	(void)state;
+	use_up_idle_pages(0);
+	kmm_boot_reset_for_test();
+	assert_int_equal(no_thread_setup(state), 0);
+	use_up_idle_pages(2);
+	free_percpu(__alloc_percpu(16, 4));
+	assert_int_equal(pcpu_nr_empty_pop_pages, 2);
 }
 
 static void without_a_thread_the_next_request_ends_free_chunks(void **state)
@@ -399,10 +556,19 @@ int main(void)
 		in_quiet_world(a_depopulated_chunk_is_the_last_resort_before_a_new_one),
 		in_quiet_world(a_sidelined_chunk_that_gets_an_idle_page_is_depopulated_again),
 		in_quiet_world(idle_pages_that_are_needed_come_back_with_their_chunk),
+		in_quiet_world(exactly_four_idle_pages_elsewhere_are_enough),
+		in_quiet_world(a_chunk_with_a_single_hole_is_populated_ahead),
+		in_quiet_world(the_chunk_that_was_sidelined_first_serves_first),
+		in_quiet_world(of_chunks_that_were_depopulated_whole_one_stays),
+		in_quiet_world(a_free_chunk_that_is_populated_is_not_given_for_one_that_is_not),
+		in_quiet_world(a_trim_takes_an_isolated_chunk_that_is_free),
 		in_quiet_world(the_first_and_the_reserved_chunk_keep_their_pages),
 		in_quiet_world(a_balance_without_memory_breaks_nothing),
+		in_quiet_world(a_balance_for_which_there_is_no_memory_at_all_ends),
 		in_quiet_world(a_balance_without_system_calls_breaks_nothing),
 		without_thread(without_a_thread_the_next_request_that_may_wait_balances),
+		without_thread(less_than_two_idle_pages_are_owed_a_balance_once),
+		without_thread(a_new_library_owes_nothing),
 		without_thread(without_a_thread_the_next_request_ends_free_chunks),
 		without_thread(without_a_thread_a_request_balances_before_it_gives_up),
 		cmocka_unit_test_setup_teardown(the_thread_does_it_by_itself, world_setup, world_teardown),

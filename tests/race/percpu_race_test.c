@@ -101,8 +101,9 @@ static void a_trim_waits_for_a_request_that_has_its_area_and_no_memory(void **st
 	waiter_start(&trimmer, trim, NULL);
 	/* The chunk is there, and nothing in it is for an atomic request. */
 	assert_null(page_area(GFP_NOWAIT));
-	area = gate_open();
+	gate_release(&gate);
 	waiter_join(&trimmer);
+	area = gate_close(&gate);
 	assert_non_null(area);
 	assert_int_equal(chunk_of(area)->nr_populated, 1);
 	expect_filled(area, 0);
@@ -126,9 +127,10 @@ static void a_chunk_made_for_one_request_is_not_trimmed_before_it_is_used(void *
 	waiter_start(&other, alloc_page_area, NULL);
 	assert_null(page_area(GFP_NOWAIT));
 	assert_null(__alloc_percpu_gfp(UNIT, 4, GFP_NOWAIT));
-	area = gate_open();
+	gate_release(&gate);
 	waiter_join(&trimmer);
 	second = waiter_join(&other);
+	area = gate_close(&gate);
 	assert_non_null(area);
 	assert_non_null(second);
 	assert_ptr_equal(chunk_of(area), chunk_of(second));
@@ -176,8 +178,9 @@ static void an_idle_page_that_a_trim_has_taken_serves_who_waits_only(void **stat
 	/* A free beside it needs no mutex, and its page stays. */
 	free_percpu(p.areas[4]);
 	assert_int_equal(pcpu_nr_empty_pop_pages, 1);
-	gate_open();
+	gate_release(&gate);
 	area = waiter_join(&waiter);
+	gate_close(&gate);
 	assert_non_null(area);
 	expect_filled(area, 0);
 	kmm_validate_percpu();

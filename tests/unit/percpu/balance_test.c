@@ -531,9 +531,13 @@ static void the_thread_does_it_by_itself(void **state)
 	int i;
 
 	(void)state;
-	use_up_idle_pages(0);
+	use_up_idle_pages(PCPU_EMPTY_POP_PAGES_LOW);
+	/* From here on the thread is at work. */
+	page_area(GFP_NOWAIT);
 	wait_for(pcpu_nr_empty_pop_pages >= PCPU_EMPTY_POP_PAGES_HIGH);
+	kmm_spin_lock(&pcpu_lock);
 	nr_chunks = pcpu_stats.nr_chunks;
+	kmm_spin_unlock(&pcpu_lock);
 	for (i = 0; i < 3; i++)
 		units[i] = __alloc_percpu(UNIT, 4);
 	for (i = 0; i < 3; i++)

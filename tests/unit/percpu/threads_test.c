@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "percpu/percpu_internal.h"
+#include "support/child_threads.h"
 #include "support/random.h"
 #include "support/threads.h"
 #include "support/world.h"
@@ -182,9 +183,12 @@ static void fork_or_allocate(unsigned int index, void *arg)
 		pid_t pid = fork();
 
 		if (pid == 0) {
-			/* The other threads are gone, whatever they held. */
-			void __percpu *ptr = __alloc_percpu(0x8000, 8);
+			void __percpu *ptr;
 
+			if (!CHILD_HAS_THREADS)
+				pcpu_balance_suspend_for_test(true);
+			/* The other threads are gone, whatever they held. */
+			ptr = __alloc_percpu(0x8000, 8);
 			free_percpu(ptr);
 			percpu_trim();
 			kmm_validate_percpu();

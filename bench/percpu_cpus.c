@@ -13,6 +13,8 @@
  * Some areas stay from the beginning on, in each page, so that none is given back between the rounds: to populate one
  * for all CPUs is work that grows with them, too.
  */
+#include <stdbool.h>
+
 #include "child_world.h"
 
 #define NR 10000

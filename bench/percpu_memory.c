@@ -4,6 +4,8 @@
  * A request of the size of a unit takes a chunk for itself, which is then populated as a whole. What nr_free_pages() lost
  * beyond the pages of the units is bookkeeping. It is counted from outside, in whole pages.
  */
+#include <stdbool.h>
+
 #include "child_world.h"
 
 #define UNIT_SIZE 32768 /* the largest request; the size of a unit, unless static variables make units larger */

@@ -5,6 +5,8 @@
  * are allocated, and all is freed: what stayed of the small ones in order, then the larger ones. Each round is a library
  * of its own, so memory for all of it is populated in the time shown. Nothing is judged.
  */
+#include <stdbool.h>
+
 #include "child_world.h"
 
 #define MAX_ROUNDS 31
@@ -98,6 +100,23 @@ static void run_shape(struct shape *shape, unsigned long nr, unsigned int cpus, 
 	printf("%-12s %8s %47s %11.2f %11.2f\n", "", "", "", child_median(alloc, rounds), child_median(frees, rounds));
 }
 
+static bool parse_arguments(int argc, char **argv, unsigned long *nr, unsigned int *cpus, unsigned int *rounds)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--quick") == 0) {
+			*nr = 1UL << 12;
+			*rounds = 1;
+		} else if (strcmp(argv[i], "--cpus") == 0 && i + 1 < argc) {
+			*cpus = (unsigned int)strtoul(argv[++i], NULL, 0);
+		} else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
+			*rounds = (unsigned int)strtoul(argv[++i], NULL, 0);
+		} else {
+			return false;
+		}
+	}
+	return *rounds >= 1 && *rounds <= MAX_ROUNDS;
+}
+
 int main(int argc, char **argv)
 {
 	static struct shape shapes[] = {
@@ -105,21 +124,9 @@ int main(int argc, char **argv)
 		{ .name = "8 to 64", .sizes = { 8, 32, 12, 64 } },
 	};
 	unsigned int cpus = 0, rounds = 7, i;
-	unsigned long nr = 1UL << 19;
+	unsigned long nr = 1UL << (sizeof(void *) > 4 ? 19 : 16); /* a slice has 2 MiB on 32-bit */
 
-	for (int arg = 1; arg < argc; arg++) {
-		if (strcmp(argv[arg], "--quick") == 0) {
-			nr = 1UL << 12;
-			rounds = 1;
-		} else if (strcmp(argv[arg], "--cpus") == 0 && arg + 1 < argc) {
-			cpus = (unsigned int)strtoul(argv[++arg], NULL, 0);
-		} else if (strcmp(argv[arg], "--rounds") == 0 && arg + 1 < argc) {
-			rounds = (unsigned int)strtoul(argv[++arg], NULL, 0);
-		} else {
-			rounds = 0;
-		}
-	}
-	if (rounds < 1 || rounds > MAX_ROUNDS) {
+	if (!parse_arguments(argc, argv, &nr, &cpus, &rounds)) {
 		fprintf(stderr, "usage: percpu_worst [--quick] [--cpus N] [--rounds 1..%d]\n", MAX_ROUNDS);
 		return 2;
 	}

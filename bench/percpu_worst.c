@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 		{ .name = "8 to 64", .sizes = { 8, 32, 12, 64 } },
 	};
 	unsigned int cpus = 0, rounds = 7, i;
-	unsigned long nr = 1UL << (sizeof(void *) > 4 ? 19 : 16); /* a slice has 2 MiB on 32-bit */
+	unsigned long nr = 1UL << (sizeof(void *) > 4 ? 19 : 15); /* a slice has 2 MiB on 32-bit */
 
 	if (!parse_arguments(argc, argv, &nr, &cpus, &rounds)) {
 		fprintf(stderr, "usage: percpu_worst [--quick] [--cpus N] [--rounds 1..%d]\n", MAX_ROUNDS);

@@ -308,7 +308,7 @@ static const char *free_off(size_t off)
 	bool balance = false;
 	unsigned long bit;
 
-	if (unlikely(pcpu_module_owns(off)))
+	if (unlikely(READ_ONCE(pcpu_nr_late)) && pcpu_module_owns(off))
 		return "static variables of a loaded object, not a dynamic per-CPU pointer";
 	kmm_spin_lock(&pcpu_lock);
 	chunk = pcpu_chunk_of_locked(off);
@@ -334,11 +334,12 @@ void free_percpu(void __percpu *ptr)
 {
 	const char *why;
 
-	if (!ptr || kmm_boot_state() == KMM_DEAD)
+	if (!ptr)
 		return;
 	/* Off the slices, the difference is larger than any of them. */
 	why = pcpu_slices.base ? free_off((uintptr_t)ptr - (uintptr_t)pcpu_slices.base) :
 				 "not a dynamic per-CPU pointer";
-	if (unlikely(why))
+	/* After the end there are no areas, and frees are ignored. */
+	if (unlikely(why) && kmm_boot_state() != KMM_DEAD)
 		kmm_report(KMM_REPORT_WARN, "WARNING: free_percpu: invalid pointer %p: %s\n", ptr, why);
 }

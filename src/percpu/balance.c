@@ -35,18 +35,6 @@ static bool owed;          /* somebody wanted the work and there is no thread */
 static bool atomic_failed; /* an atomic request found no populated page since the last balance */
 static bool suspended;     /* a test looks at what happens without */
 
-/* Is more of @chunk populated for nothing than the others need? */
-bool pcpu_should_reclaim_locked(const struct pcpu_chunk *chunk)
-{
-	const int idle = chunk->map.nr_empty_pop_pages;
-
-	kmm_spin_assert_held(&pcpu_lock);
-	if (!idle || chunk->immutable)
-		return false;
-	return pcpu_chunk_is_isolated(chunk) || (pcpu_nr_empty_pop_pages > PCPU_EMPTY_POP_PAGES_HIGH + idle &&
-						 idle >= chunk->map.nr_pages / PCPU_EMPTY_POP_RECLAIM_THRESHOLD);
-}
-
 /* A wholly free chunk that can go, out of its slot, or NULL. One stays. @unpopulated: only such. */
 static struct pcpu_chunk *pick_free_chunk(bool unpopulated)
 {

@@ -23,7 +23,7 @@
 
 static inline int block_of(int off)
 {
-	return off / BLOCK_BITS;
+	return (int)((unsigned int)off / BLOCK_BITS); /* a shift, as no offset is negative */
 }
 
 static inline unsigned long *block_words(const struct pcpu_map *map, int index)
@@ -120,9 +120,10 @@ static void note_scanned_run(struct pcpu_block_md *md, int start, int end)
 
 /*
  * The free run [@start, @end) has just come about, maybe out of others that it swallowed. Nothing is known of the runs
- * between the others that the hints name, so a scan hint may move only where H3 can be told from what is known.
+ * between the others that the hints name, so a scan hint may move only where H3 can be told from what is known. Inlined:
+ * the branches of a block and of a chunk go different ways, and one copy of them would be predicted wrong for both.
  */
-static void note_grown_run(struct pcpu_block_md *md, int start, int end)
+static force_inline void note_grown_run(struct pcpu_block_md *md, int start, int end)
 {
 	int len = end - start;
 	bool had_scan = md->scan_hint != 0;
@@ -321,18 +322,18 @@ static inline void block_after_free(struct pcpu_map *map, int index, int *from, 
 /* [@off, @off + @bits) is clear in the bitmap now. */
 static void hints_after_free(struct pcpu_map *map, int off, int bits)
 {
-	int end = off + bits, first = block_of(off), last = block_of(end - 1), i;
-	int start = off;
+	const int first = block_of(off), last = block_of(off + bits - 1);
+	int base = first * BLOCK_BITS, start = off - base, end = min_of(start + bits, BLOCK_BITS), from, i;
 
-	for (i = first; i <= last; i++) {
-		int base = i * BLOCK_BITS;
-		int from = max_of(off - base, 0), to = min_of(off + bits - base, BLOCK_BITS);
-
-		block_after_free(map, i, &from, &to);
-		if (i == first)
-			start = base + from;
-		if (i == last)
-			end = base + to;
+	block_after_free(map, first, &start, &end);
+	start += base;
+	end += base;
+	for (i = first + 1; i <= last; i++) {
+		base = i * BLOCK_BITS;
+		from = 0;
+		end = min_of(off + bits - base, BLOCK_BITS);
+		block_after_free(map, i, &from, &end);
+		end += base;
 	}
 
 	/* The run may go on in the blocks around. */
@@ -384,7 +385,7 @@ static int search_start(const struct pcpu_block_md *md, int bits)
  */
 static int next_fit_region(const struct pcpu_map *map, int bits, int align, int *off)
 {
-	int i = block_of(*off), block_off = *off % BLOCK_BITS, run = 0;
+	int i = block_of(*off), block_off = *off & (BLOCK_BITS - 1), run = 0;
 
 	for (; i < map->nr_pages; i++, block_off = 0) {
 		const struct pcpu_block_md *block = &map->blocks[i];
@@ -465,7 +466,7 @@ static void note_passed_run(struct pcpu_map *map, int start, int len)
 {
 	struct pcpu_block_md *md = &map->blocks[block_of(start)];
 
-	start %= BLOCK_BITS;
+	start &= BLOCK_BITS - 1;
 	if (len >= md->scan_hint && len < md->contig_hint && start < md->contig_hint_start) {
 		md->scan_hint = len;
 		md->scan_hint_start = start;

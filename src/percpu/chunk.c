@@ -224,23 +224,6 @@ size_t pcpu_chunk_destroy(struct pcpu_chunk *chunk)
 	return bytes + pcpu_meta_put(chunk->base_off >> pcpu_unit_shift);
 }
 
-/* The chunk that serves the byte at @off of the slices' first; NULL for none. */
-struct pcpu_chunk *pcpu_chunk_of_locked(size_t off)
-{
-	struct pcpu_chunk *chunk;
-
-	kmm_spin_assert_held(&pcpu_lock);
-	if (off >= PCPU_SLICE_SIZE)
-		return NULL;
-	chunk = pcpu_chunk_table[off >> pcpu_unit_shift];
-	/* Two chunks share the first unit. */
-	if (chunk == pcpu_first_chunk && pcpu_reserved_chunk && off < pcpu_first_chunk->start_offset)
-		chunk = pcpu_reserved_chunk;
-	if (!chunk || off - chunk->base_off < chunk->start_offset || off - chunk->base_off >= chunk->end_offset)
-		return NULL;
-	return chunk;
-}
-
 /* The first chunk is at position 0 from the start on. */
 void pcpu_chunk_enter_first_locked(void)
 {

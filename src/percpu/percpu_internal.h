@@ -224,7 +224,6 @@ void pcpu_chunk_aside_locked(struct pcpu_chunk *chunk);
 void pcpu_chunk_remove_locked(struct pcpu_chunk *chunk);
 struct pcpu_chunk *pcpu_chunk_create(gfp_t gfp);
 size_t pcpu_chunk_destroy(struct pcpu_chunk *chunk);
-struct pcpu_chunk *pcpu_chunk_of_locked(size_t off);
 void pcpu_chunk_enter_first_locked(void);
 void pcpu_chunks_reset(void);
 bool pcpu_position_used(size_t position);
@@ -246,7 +245,6 @@ struct pcpu_chunk *pcpu_meta_get(size_t position, gfp_t gfp);
 size_t pcpu_meta_put(size_t position);
 
 /* balance.c */
-bool pcpu_should_reclaim_locked(const struct pcpu_chunk *chunk);
 void pcpu_balance_schedule(void);
 void pcpu_balance_owed(void);
 void pcpu_note_atomic_failure(void);
@@ -343,6 +341,35 @@ static inline void pcpu_chunk_count_empty_locked(const struct pcpu_chunk *chunk,
 	kmm_spin_assert_held(&pcpu_lock);
 	if (unlikely(delta) && chunk->slot >= 0 && !pcpu_chunk_is_isolated(chunk))
 		pcpu_nr_empty_pop_pages += delta;
+}
+
+/* Is more of @chunk populated for nothing than the others need? */
+static inline bool pcpu_should_reclaim_locked(const struct pcpu_chunk *chunk)
+{
+	const int idle = chunk->map.nr_empty_pop_pages;
+
+	kmm_spin_assert_held(&pcpu_lock);
+	if (!idle || chunk->immutable)
+		return false;
+	return pcpu_chunk_is_isolated(chunk) || (pcpu_nr_empty_pop_pages > PCPU_EMPTY_POP_PAGES_HIGH + idle &&
+						 idle >= chunk->map.nr_pages / PCPU_EMPTY_POP_RECLAIM_THRESHOLD);
+}
+
+/* The chunk that serves the byte at @off of the slices' first; NULL for none. */
+static inline struct pcpu_chunk *pcpu_chunk_of_locked(size_t off)
+{
+	struct pcpu_chunk *chunk;
+
+	kmm_spin_assert_held(&pcpu_lock);
+	if (off >= PCPU_SLICE_SIZE)
+		return NULL;
+	chunk = pcpu_chunk_table[off >> pcpu_unit_shift];
+	/* Two chunks share the first unit. */
+	if (chunk == pcpu_first_chunk && pcpu_reserved_chunk && off < pcpu_first_chunk->start_offset)
+		chunk = pcpu_reserved_chunk;
+	if (!chunk || off - chunk->base_off < chunk->start_offset || off - chunk->base_off >= chunk->end_offset)
+		return NULL;
+	return chunk;
 }
 
 #endif /* KMM_PERCPU_PERCPU_INTERNAL_H */

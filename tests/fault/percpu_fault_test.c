@@ -5,6 +5,7 @@
 #include "arena/os.h"
 #include "support/memory_probe.h"
 #include "support/percpu_world.h"
+#include "support/reclaim_fake.h"
 
 #define UNIT 0x8000
 
@@ -253,6 +254,31 @@ static void what_pays_for_a_unit_has_no_memory_itself(void **state)
 	free_percpu(ptr);
 }
 
+/* Who frees memory may want per-CPU memory, or a lock whose holder waits for some. */
+static void nobody_is_asked_to_free_memory_under_the_mutex(void **state)
+{
+	struct page *page, *pages = NULL;
+
+	(void)state;
+	while ((page = alloc_page(GFP_KERNEL | __GFP_NOWARN))) {
+		page->next = pages;
+		pages = page;
+	}
+	fake_reclaim_install();
+	assert_null(whole_unit());
+	pcpu_balance_for_test();
+	assert_int_equal(fake_reclaim_count('r') + fake_reclaim_count('c') + fake_reclaim_count('o'), 0);
+	/* Though there would be somebody. */
+	assert_null(alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN));
+	assert_true(fake_reclaim_count('r') > 0);
+	fake_reclaim_remove();
+	while ((page = pages)) {
+		pages = page->next;
+		page->next = NULL;
+		__free_page(page);
+	}
+}
+
 static void memory_that_stays_refused_fails_until_it_comes_back(void **state)
 {
 	void __percpu *ptr;
@@ -301,6 +327,7 @@ int main(void)
 		in_quiet_world(what_a_refused_system_call_left_cannot_be_read),
 		in_quiet_world(a_mapping_refused_behind_a_hole_takes_that_before_it_away),
 		in_quiet_world(what_pays_for_a_unit_has_no_memory_itself),
+		in_quiet_world(nobody_is_asked_to_free_memory_under_the_mutex),
 		in_quiet_world(memory_that_stays_refused_fails_until_it_comes_back),
 		in_quiet_world(a_full_arena_fails_and_loses_nothing),
 	};

@@ -449,17 +449,6 @@ static void less_than_two_idle_pages_are_owed_a_balance_once(void **state)
 	assert_int_equal(pcpu_nr_empty_pop_pages, PCPU_EMPTY_POP_PAGES_HIGH);
 }
 
-static void a_new_library_owes_nothing(void **state)
-{
-	(void)state;
-	use_up_idle_pages(0);
-	kmm_boot_reset_for_test();
-	assert_int_equal(no_thread_setup(state), 0);
-	use_up_idle_pages(2);
-	free_percpu(__alloc_percpu(16, 4));
-	assert_int_equal(pcpu_nr_empty_pop_pages, 2);
-}
-
 static void without_a_thread_the_next_request_ends_free_chunks(void **state)
 {
 	const unsigned int nr_chunks = pcpu_stats.nr_chunks;
@@ -572,7 +561,6 @@ int main(void)
 		in_quiet_world(a_balance_without_system_calls_breaks_nothing),
 		without_thread(without_a_thread_the_next_request_that_may_wait_balances),
 		without_thread(less_than_two_idle_pages_are_owed_a_balance_once),
-		without_thread(a_new_library_owes_nothing),
 		without_thread(without_a_thread_the_next_request_ends_free_chunks),
 		without_thread(without_a_thread_a_request_balances_before_it_gives_up),
 		cmocka_unit_test_setup_teardown(the_thread_does_it_by_itself, world_setup, world_teardown),

@@ -83,7 +83,7 @@ static void print_line(const struct shape *shape, unsigned int rounds, struct fi
 static void run_shape(struct shape *shape, unsigned long nr, unsigned int cpus, unsigned int rounds)
 {
 	static struct figures figures[2];
-	double alloc[MAX_ROUNDS], frees[MAX_ROUNDS];
+	double alloc[MAX_ROUNDS] = { 0 }, frees[MAX_ROUNDS] = { 0 };
 
 	for (unsigned int r = 0; r < rounds; r++) {
 		for (unsigned int twice = 0; twice < 2; twice++) {

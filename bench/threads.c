@@ -45,8 +45,8 @@ double bench_threads(unsigned int nr_threads, void (*work)(unsigned long times),
 	pthread_barrier_t barrier;
 	double start, end;
 
-	if (nr_threads > MAX_THREADS)
-		bench_fail("too many threads");
+	if (!nr_threads || nr_threads > MAX_THREADS)
+		bench_fail("no threads, or too many");
 	pthread_barrier_init(&barrier, NULL, nr_threads);
 	for (unsigned int i = 0; i < nr_threads; i++) {
 		workers[i].barrier = &barrier;

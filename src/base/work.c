@@ -21,6 +21,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -224,12 +225,27 @@ static void sleep_locked(const struct kmm_work *work)
 	queue.wakes_at = 0;
 }
 
+/* The CPUs that the process was given at its start. A thread that asks for work may have bound itself to one CPU since, and
+ * the worker shall not be on that one's heels. */
+static cpu_set_t process_cpus;
+static bool process_cpus_known;
+
+__attribute__((constructor)) static void note_process_cpus(void)
+{
+	int saved_errno = errno;
+
+	process_cpus_known = sched_getaffinity(0, sizeof(process_cpus), &process_cpus) == 0;
+	errno = saved_errno;
+}
+
 static void *worker_main(void *arg)
 {
 	const uintptr_t generation = (uintptr_t)arg;
 	struct kmm_work *work;
 
 	pthread_setname_np(pthread_self(), "kmm_worker");
+	if (process_cpus_known)
+		sched_setaffinity(0, sizeof(process_cpus), &process_cpus);
 	kmm_lock(&queue.lock);
 	/* In the child of a fork that fn made, this is no worker any more. */
 	while (queue.generation == generation && queue.worker != WORKER_ENDING) {

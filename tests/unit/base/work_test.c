@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -46,6 +47,35 @@ static void work_runs_once_when_its_delay_is_over(void **state)
 	assert_true(c->by_worker);
 	kmm_work_advance_for_test(3 * HOUR);
 	assert_int_equal(runs_of(c), 1);
+}
+
+static cpu_set_t cpus_inside;
+
+static void note_cpus(struct counted *c)
+{
+	(void)c;
+	sched_getaffinity(0, sizeof(cpus_inside), &cpus_inside);
+}
+
+static void worker_runs_where_the_process_may_and_not_where_a_bound_thread_made_it(void **state)
+{
+	struct counted *c = new_counted();
+	cpu_set_t before, one;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	for (unsigned int cpu = 0; !CPU_COUNT(&one); cpu++) {
+		if (CPU_ISSET(cpu, &before))
+			CPU_SET(cpu, &one);
+	}
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	c->inside = note_cpus;
+	assert_true(kmm_work_schedule(&c->work, HOUR));
+	kmm_work_advance_for_test(HOUR);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	assert_true(c->by_worker);
+	assert_true(CPU_EQUAL(&cpus_inside, &before));
 }
 
 static void longest_delay_is_no_short_one(void **state)
@@ -752,6 +782,7 @@ int main(void)
 		work_test(longest_delay_is_no_short_one),
 		work_test(time_passes_by_itself),
 		work_test(pending_twice_is_once_at_the_first_time),
+		work_test(worker_runs_where_the_process_may_and_not_where_a_bound_thread_made_it),
 		work_test(works_run_in_the_order_of_their_times),
 		work_test(earlier_work_wakes_the_worker_that_sleeps_for_a_later_one),
 		work_test(worker_with_nothing_to_do_sleeps_without_a_timeout),

@@ -29,7 +29,7 @@ KMM_BEGIN_DECLS
 /**
  * __alloc_percpu_gfp - allocate one area of @size bytes for every possible CPU.
  * @size:  bytes, 1 to 32768; rounded up to a multiple of 4.
- * @align: bytes, a power of two up to PAGE_SIZE; less than 4 is 4.
+ * @align: bytes, a power of two up to PAGE_SIZE; anything less than 4 is 4.
  * @gfp:   GFP_KERNEL, or anything less. A @gfp that lacks a bit of GFP_KERNEL makes the request atomic: it is served
  *         only from per-CPU pages that have memory already, and so fails far more often. __GFP_NOWARN: fail silently.
  *
@@ -94,7 +94,7 @@ KMM_API unsigned int kmm_nr_cpus(void);
  * for_each_possible_cpu - a loop over all CPU numbers; @cpu is an integer variable of the caller's.
  * Context: as kmm_nr_cpus(). Source: include/linux/cpumask.h, Linux 6.1.
  */
-#define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < kmm_nr_cpus(); (cpu)++)
+#define for_each_possible_cpu(cpu) for ((cpu) = 0; (unsigned int)(cpu) < kmm_nr_cpus(); (cpu)++)
 
 /**
  * is_kernel_percpu_address - is @addr in an instance of a static variable of what was loaded before the start?

@@ -13,6 +13,7 @@
 #include <kmm/stats.h>
 
 #include "arena/arena.h"
+#include "base/compiler.h"
 #include "base/options.h"
 
 extern const struct kmm_param buddy_params[];
@@ -37,6 +38,23 @@ unsigned int buddy_node_of_cpu(unsigned int cpu);
 /* Asks the system to take the memory of an address range from node @nid. Nothing where there is one node; a refusal only
  * costs locality. */
 void buddy_bind_to_node(void *addr, size_t size, unsigned int nid);
+
+/* memalloc.c: what the thread has said about all its requests. */
+extern __thread unsigned int kmm_task_flags __attribute__((tls_model("initial-exec")));
+enum task_flags {
+	PF_MEMALLOC = 0x800,          /* frees memory: may use all reserves */
+	PF_MEMALLOC_NOFS = 0x40000,   /* requests are without __GFP_FS */
+	PF_MEMALLOC_NOIO = 0x80000,   /* and without __GFP_IO */
+	PF_MEMALLOC_PIN = 0x10000000, /* pages will stay: not from CMA */
+};
+static inline gfp_t current_gfp_context(gfp_t gfp)
+{
+	const unsigned int flags = kmm_task_flags;
+
+	if (likely(!(flags & (PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS))))
+		return gfp;
+	return gfp & ~(flags & PF_MEMALLOC_NOIO ? __GFP_IO | __GFP_FS : __GFP_FS);
+}
 
 /* debug_guardpage_minorder=: halves of a smaller order become guards; 0: none do. */
 unsigned int debug_guardpage_minorder(void);

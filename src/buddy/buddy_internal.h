@@ -294,23 +294,6 @@ enum buddy_special_bits {
 /* slowpath.c: after the first look failed. */
 struct page *alloc_pages_slowpath(gfp_t gfp, unsigned int order, unsigned int nid, const nodemask_t *nodemask);
 
-/* memalloc.c: what the thread has said about all its requests. */
-extern __thread unsigned int kmm_task_flags __attribute__((tls_model("initial-exec")));
-enum task_flags {
-	PF_MEMALLOC = 0x800,          /* frees memory: may use all reserves */
-	PF_MEMALLOC_NOFS = 0x40000,   /* requests are without __GFP_FS */
-	PF_MEMALLOC_NOIO = 0x80000,   /* and without __GFP_IO */
-	PF_MEMALLOC_PIN = 0x10000000, /* pages will stay: not from CMA */
-};
-static inline gfp_t current_gfp_context(gfp_t gfp)
-{
-	const unsigned int flags = kmm_task_flags;
-
-	if (likely(!(flags & (PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS))))
-		return gfp;
-	return gfp & ~(flags & PF_MEMALLOC_NOIO ? __GFP_IO | __GFP_FS : __GFP_FS);
-}
-
 /* free.c: a block without references goes back: after a look at what its owner left on it, for a damaged one is taken out of
  * use; */
 void free_unused_block(struct page *page, unsigned int order);

@@ -30,6 +30,14 @@ static bool place_of(uintptr_t addr, struct pcpu_place *place)
 	return true;
 }
 
+/* The address in the instance of CPU 0, which is the per-CPU pointer of what is at @addr. */
+static unsigned long canonical(uintptr_t addr, const struct pcpu_place *place)
+{
+	const uintptr_t section = (uintptr_t)pcpu_slices.base;
+
+	return pcpu_addr_to_ptr(addr, section + ((uintptr_t)place->cpu << KMM_PCPU_SLICE_SHIFT), section);
+}
+
 bool __is_kernel_percpu_address(unsigned long addr, unsigned long *can_addr)
 {
 	struct pcpu_place place;
@@ -37,7 +45,7 @@ bool __is_kernel_percpu_address(unsigned long addr, unsigned long *can_addr)
 	if (!place_of(addr, &place) || place.off >= pcpu_unit_info.static_size)
 		return false;
 	if (can_addr)
-		*can_addr = (unsigned long)(uintptr_t)pcpu_slices.base + place.off;
+		*can_addr = canonical(addr, &place);
 	return true;
 }
 
@@ -53,7 +61,7 @@ bool __is_module_percpu_address(unsigned long addr, unsigned long *can_addr)
 	if (!place_of(addr, &place) || !pcpu_module_owns(place.off))
 		return false;
 	if (can_addr)
-		*can_addr = (unsigned long)(uintptr_t)pcpu_slices.base + place.off;
+		*can_addr = canonical(addr, &place);
 	return true;
 }
 

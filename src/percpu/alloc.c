@@ -21,6 +21,7 @@
 #include "base/boot.h"
 #include "base/race.h"
 #include "base/report.h"
+#include "buddy/buddy.h"
 
 #define PCPU_WARN_LIMIT 10
 
@@ -243,6 +244,7 @@ static void __percpu *pcpu_alloc(size_t size, size_t align, bool reserved, gfp_t
 
 	if (!kmm_boot_ensure())
 		return NULL;
+	gfp = current_gfp_context(gfp);
 	if (unlikely(!request_init(&req, size, align, gfp))) {
 		KMM_WARN(!(gfp & __GFP_NOWARN), "illegal size (%zu) or align (%zu) for percpu allocation", size, align);
 		return NULL;

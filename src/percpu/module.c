@@ -307,7 +307,9 @@ static void report_stranger(const volatile void *ptr)
 
 static void *instance_of(const struct pcpu_module *entry, uintptr_t addr, unsigned int cpu)
 {
-	return pcpu_slices.base + ((size_t)cpu << KMM_PCPU_SLICE_SHIFT) + entry->off + (addr - entry->start);
+	const uintptr_t base = (uintptr_t)percpu_instance(pcpu_slices.base, cpu) + entry->off;
+
+	return (void *)pcpu_ptr_to_addr(addr, base, entry->start);
 }
 
 /* The entry of the template at *@addr, which is changed if it is in a copy of the linker's. */

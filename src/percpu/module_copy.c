@@ -18,6 +18,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <string.h>
 
 #include "percpu/module.h"
 
@@ -66,26 +67,78 @@ static bool enter(const struct pcpu_copy *copy)
 }
 
 #ifdef __GLIBC__ /* which has dladdr1() */
-/* A program that is linked statically has no copies, and should not be told by its linker that it calls dlopen(). */
-#pragma weak dlopen
-#pragma weak dlsym
-#pragma weak dlclose
+/* What an object exports, as the loader has it in memory. */
+struct exports {
+	const ElfW(Sym) * symbols;
+	const char *names;
+	const ElfW(Word) * hash; /* nbucket, nchain, ...: as many symbols as chains */
+	const uint32_t *gnu_hash;
+};
 
-/* The definition of @name in the object that @inside is in; 0: it has none. */
+static struct exports exports_of(const struct link_map *object)
+{
+	struct exports e = { .symbols = NULL };
+	const ElfW(Dyn) * dyn;
+
+	for (dyn = object->l_ld; dyn && dyn->d_tag != DT_NULL; dyn++) {
+		const void *at = (const void *)(uintptr_t)dyn->d_un.d_ptr;
+
+		if (dyn->d_tag == DT_SYMTAB)
+			e.symbols = at;
+		else if (dyn->d_tag == DT_STRTAB)
+			e.names = at;
+		else if (dyn->d_tag == DT_HASH)
+			e.hash = at;
+		else if (dyn->d_tag == DT_GNU_HASH)
+			e.gnu_hash = at;
+	}
+	return e;
+}
+
+/* The table itself does not say how long it is. */
+static uint32_t nr_symbols(const struct exports *e)
+{
+	const uint32_t *buckets, *chains;
+	uint32_t last = 0, i;
+
+	if (e->hash)
+		return (uint32_t)e->hash[1];
+	if (!e->gnu_hash)
+		return 0;
+	/* nbuckets, the first symbol with a hash, words of the filter, its shift; filter; buckets; chains */
+	buckets = e->gnu_hash + 4 + e->gnu_hash[2] * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+	chains = buckets + e->gnu_hash[0] - e->gnu_hash[1];
+	for (i = 0; i < e->gnu_hash[0]; i++)
+		last = max_of(last, buckets[i]);
+	/* The lowest bit ends a chain. */
+	while (last && !(chains[last] & 1))
+		last++;
+	return last ? last + 1 : 0;
+}
+
+/* The definition of @name in the object that @inside is in; 0: it has none. Looked for by hand: dlsym() takes only what
+ * dlopen() gave, and static links warn of that. */
 static uintptr_t definition_in(uintptr_t inside, const char *name)
 {
-	uintptr_t definition = 0;
-	Dl_info object;
-	void *handle;
+	struct link_map *object;
+	struct exports e;
+	Dl_info info;
+	uint32_t nr, i;
 
-	if (!dladdr((const void *)inside, &object) || !object.dli_fname)
+	if (!dladdr1((const void *)inside, &info, (void **)&object, RTLD_DL_LINKMAP) || !object)
 		return 0;
-	handle = dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-	if (handle) {
-		definition = (uintptr_t)dlsym(handle, name);
-		dlclose(handle);
+	e = exports_of(object);
+	if (!e.symbols || !e.names)
+		return 0;
+	nr = nr_symbols(&e);
+	for (i = 1; i < nr; i++) {
+		const ElfW(Sym) *symbol = &e.symbols[i];
+
+		if (symbol->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol->st_info) == STT_OBJECT &&
+		    strcmp(e.names + symbol->st_name, name) == 0)
+			return (uintptr_t)object->l_addr + (uintptr_t)symbol->st_value;
 	}
-	return definition;
+	return 0;
 }
 
 bool pcpu_find_copy(uintptr_t addr)
@@ -97,8 +150,7 @@ bool pcpu_find_copy(uintptr_t addr)
 	const ElfW(Sym) * symbol;
 	Dl_info info;
 
-	if (!dlopen || !dladdr1((const void *)addr, &info, (void **)&symbol, RTLD_DL_SYMENT) || !info.dli_sname ||
-	    !symbol)
+	if (!dladdr1((const void *)addr, &info, (void **)&symbol, RTLD_DL_SYMENT) || !info.dli_sname || !symbol)
 		return false;
 	copy.start = (uintptr_t)info.dli_saddr;
 	copy.size = symbol->st_size;

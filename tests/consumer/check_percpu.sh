@@ -3,7 +3,8 @@
 # check_percpu.sh LIBRARY INCLUDE_DIR COMPILER...
 # A program, a shared object and one that is opened share per-CPU variables, whatever they are compiled and linked with:
 # each linker of the machine, position-independent or not. COMPILER may be several words. Programs run through $EMULATOR,
-# and are compiled with $DEFINITIONS.
+# and are compiled with $DEFINITIONS. A program that is linked with $STATIC_LIBRARY and without any shared object works, too,
+# and the linker has nothing to say of it.
 set -euo pipefail
 
 library=$1 include_dir=$2
@@ -66,6 +67,29 @@ for linker in bfd gold lld; do
   try "$linker" '-fPIE -pie' '-ffunction-sections -fdata-sections -Wl,--gc-sections'
   try "$linker" '-fPIE -pie' '-fvisibility=default -Wl,-z,now -Wl,-z,relro'
 done
+cat >static.c <<'END'
+#include <kmm/kmm.h>
+
+static DEFINE_PER_CPU(int, counter) = 3;
+
+int main(void)
+{
+	int cpu, nr = 0, sum = 0;
+
+	this_cpu_inc(counter);
+	for_each_possible_cpu(cpu) {
+		sum += per_cpu(counter, cpu);
+		nr++;
+	}
+	return sum != 3 * nr + 1;
+}
+END
+if ! "${compiler[@]}" -O2 -Wall -Wextra -Werror -static "${definitions[@]}" -I "$include_dir" static.c "$STATIC_LIBRARY" \
+  -lurcu-bp -lurcu-common -lpthread -o static >static.log 2>&1 || [ -s static.log ] || ! ${EMULATOR:-} ./static; then
+  echo "wrong: -static" >&2
+  cat static.log >&2
+  status=1
+fi
 if [ "$count" -eq 0 ]; then
   echo "no linker found for ${compiler[*]}" >&2
   exit 1

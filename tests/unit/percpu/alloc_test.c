@@ -196,6 +196,21 @@ static void an_atomic_request_never_makes_or_populates_a_chunk(void **state)
 	world_expect_silence();
 }
 
+static void a_scope_of_the_thread_makes_its_requests_atomic(void **state)
+{
+	unsigned int flags = memalloc_nofs_save();
+	void __percpu *ptr;
+
+	(void)state;
+	/* No populated pages have so much in one piece. */
+	assert_null(__alloc_percpu(0x8000, 4));
+	memalloc_nofs_restore(flags);
+	world_expect_silence();
+	ptr = __alloc_percpu(0x8000, 4);
+	assert_non_null(ptr);
+	free_percpu(ptr);
+}
+
 static void freeing_null_does_nothing(void **state)
 {
 	(void)state;
@@ -325,6 +340,7 @@ int main(void)
 		in_world(failures_are_reported_ten_times_and_then_no_more),
 		in_world(failures_of_nowarn_and_atomic_requests_are_silent_and_do_not_count),
 		in_quiet_world(an_atomic_request_never_makes_or_populates_a_chunk),
+		in_quiet_world(a_scope_of_the_thread_makes_its_requests_atomic),
 		in_world(freeing_null_does_nothing),
 		in_world(a_bad_pointer_is_reported_and_left_alone),
 		in_world(a_second_free_is_reported_and_left_alone),

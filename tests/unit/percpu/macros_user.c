@@ -38,7 +38,7 @@ static unsigned long use_static(void)
 	static DEFINE_PER_CPU(uint8_t, byte) = 255;
 	const char *const another = "another";
 	unsigned long sum = 0;
-	unsigned int cpu;
+	int cpu; /* as kernel code has it */
 
 	for_each_possible_cpu(cpu) {
 		per_cpu(user_array, cpu)[1] = 2;

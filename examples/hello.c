@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * hello.c - the library in thirty lines: an object cache, kmalloc, a per-CPU counter, whole pages.
+ * hello.c - the library in thirty lines: an object cache, kmalloc, per-CPU counters, whole pages.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,9 @@ struct greeting {
 	int number;
 	char text[40];
 };
+
+/* A static variable that every CPU has one of. */
+static DEFINE_PER_CPU(unsigned long, greetings);
 
 int main(void)
 {
@@ -27,10 +30,11 @@ int main(void)
 		hello->number = 1;
 		strcpy(hello->text, "hello from a cache of our own");
 		this_cpu_inc(*calls); /* no lock: whichever CPU this is, its counter is the one that grows */
+		this_cpu_inc(greetings);
 		strcpy(page_address(page), "hello from page frame");
 		this_cpu_add(*calls, 2);
 		for_each_possible_cpu(cpu)
-			total += *per_cpu_ptr(calls, cpu);
+			total += *per_cpu_ptr(calls, cpu) + per_cpu(greetings, cpu);
 
 		printf("%s, object %d of %u bytes\n", hello->text, hello->number, kmem_cache_size(cache));
 		printf("%s, %zu bytes usable\n", copy, ksize(copy));

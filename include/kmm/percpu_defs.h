@@ -42,6 +42,8 @@
  * @type: any complete type; an array type too, DEFINE_PER_CPU(int[4], name).
  * @name: of the variable, of static storage: static DEFINE_PER_CPU(int, hits) = 5;
  *
+ * The type is not const: one section holds all of them. In g++ none may be inside an inline function or a template.
+ *
  * An initial value is every instance's; without one they are zero. It may hold addresses. Alignment is kept up to that
  * of a page. A copy of bytes is all that an instance gets, so in C++ nothing may be left to a constructor at run time.
  *

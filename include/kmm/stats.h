@@ -119,6 +119,7 @@ KMM_API int kmm_extfrag_index(FILE *file);
  * ever were, cur_min_alloc, cur_med_alloc and cur_max_alloc of those there are now. sum_frag and max_frag are of the free
  * bytes in front of the last area of a chunk. The library's own counters and lists are areas like any other. The reserved
  * chunk, which the static variables of objects loaded later come from, counts neither in nr_chunks nor in empty_pop_pages.
+ * Of the latter the library keeps 2 to 4 ready; there are more while the first chunk, which is populated as a whole, is empty.
  *
  * Context: any thread, not a signal handler; may sleep. Needs memory for some pages. No lock is held while @file is written.
  *          Numbers of one chunk belong to one moment, chunks do not.

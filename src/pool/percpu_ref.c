@@ -328,12 +328,15 @@ static bool begin_grace_locked(void)
 static void switch_all(void)
 {
 	struct percpu_ref_data *data;
+	int cancel_state;
 
 	kmm_lock(&switches.lock);
 	if (switches.busy) {
 		kmm_unlock(&switches.lock);
 		return;
 	}
+	/* A thread that is cancelled in the wait or in a callback would leave liburcu locked and nobody to switch. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	switches.busy = true;
 	switches.thread = pthread_self();
 	while (begin_grace_locked()) {
@@ -348,6 +351,7 @@ static void switch_all(void)
 	switches.busy = false;
 out:
 	kmm_unlock(&switches.lock);
+	pthread_setcancelstate(cancel_state, NULL);
 }
 
 static void switch_on_worker(struct kmm_work *work)

@@ -753,6 +753,40 @@ static void the_same_without_a_thread_of_the_library(void **state)
 	no_reference_is_lost_or_doubled(NR_CYCLES);
 }
 
+static void be_cancelled(struct object *o)
+{
+	(void)o;
+	pthread_testcancel();
+}
+
+static void *kill_and_be_cancelled(void *arg)
+{
+	struct object *o = arg;
+
+	pthread_cancel(pthread_self());
+	percpu_ref_kill_and_confirm(&o->ref, object_confirm);
+	return o;
+}
+
+static void who_is_cancelled_ends_the_switches_first(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	object_init(&object, 0);
+	object_init(&other, 0);
+	object.at_confirm = be_cancelled;
+	assert_int_equal(pthread_create(&thread, NULL, kill_and_be_cancelled, &object), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(confirmed(&object), 1);
+	assert_int_equal(released(&object), 1);
+	percpu_ref_kill(&other.ref);
+	assert_int_equal(released(&other), 1);
+	percpu_ref_exit(&object.ref);
+	percpu_ref_exit(&other.ref);
+	world_expect_silence();
+}
+
 static struct object crowd[8];
 
 static void kill_many(unsigned int index, void *arg)
@@ -808,6 +842,7 @@ int main(void)
 		ref_test(callback_makes_the_switch_that_it_waits_for, counting_flavour),
 		ref_test(release_may_free_the_object, default_flavour),
 		ref_test(without_a_thread_the_caller_does_it_all, no_thread),
+		ref_test(who_is_cancelled_ends_the_switches_first, no_thread),
 		ref_test(who_waits_already_takes_on_what_others_kill, no_thread_and_counting),
 		ref_test(without_a_thread_a_reader_cannot_switch_and_the_next_call_does, no_thread),
 		ref_test(out_of_memory_is_enomem, no_thread),

@@ -213,6 +213,26 @@ static void second_lock_of_one_thread_is_told_from_an_inversion(void **state)
 	kmm_unlock(&list_lock);
 }
 
+static void more_locks_than_can_be_remembered_are_reported(void **state)
+{
+	static struct kmm_lock chain[64];
+	volatile unsigned int nr = 0;
+	bool reported = false;
+
+	(void)state;
+	skip_without_checks();
+	while (nr < 64 && !reported) {
+		kmm_lock_init(&chain[nr], (enum kmm_lock_rank)(nr + 1), "chain lock");
+		reported = capture_bug_in(kmm_lock(&chain[nr]));
+		nr += !reported;
+	}
+	assert_true(reported);
+	assert_non_null(strstr(capture.last, "locks held, taking chain lock"));
+	assert_true(nr > 20); /* fork takes locks of nearly all ranks */
+	while (nr)
+		kmm_unlock(&chain[--nr]);
+}
+
 static void unlocking_what_is_not_held_is_reported(void **state)
 {
 	(void)state;
@@ -356,6 +376,7 @@ int main(void)
 		lock_test(trylock_obeys_the_ranks_too),
 		lock_test(two_locks_of_one_rank_are_an_inversion),
 		lock_test(second_lock_of_one_thread_is_told_from_an_inversion),
+		lock_test(more_locks_than_can_be_remembered_are_reported),
 		lock_test(unlocking_what_is_not_held_is_reported),
 		lock_test(unlocking_for_another_thread_is_reported),
 		lock_test(assert_held_wants_the_lock_of_this_thread),

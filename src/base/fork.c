@@ -19,8 +19,7 @@
 
 static const struct kmm_fork_handler *handlers[MAX_HANDLERS];
 static unsigned int nr_handlers;
-static bool running;    /* the library ran at the last prepare; valid until its parent or child, boot lock */
-static bool rcu_paused; /* by that prepare; boot lock */
+static bool running; /* the library ran at the last prepare; valid until its parent or child, boot lock */
 
 static const struct kmm_fork_handler arch_handler = {
 	.rank = KMM_RANK_SLAB_BIT,
@@ -79,11 +78,10 @@ static void handler_reset(const struct kmm_fork_handler *handler)
 
 static void fork_prepare(void)
 {
-	const bool paused = kmm_rcu_fork_prepare();
 	unsigned int i;
 
+	kmm_rcu_fork_prepare();
 	kmm_boot_fork_prepare();
-	rcu_paused = paused;
 	running = kmm_boot_state() == KMM_RUNNING;
 	for (i = 0; i < nr_handlers; i++) {
 		if (takes_part(handlers[i]))
@@ -94,7 +92,6 @@ static void fork_prepare(void)
 
 static void fork_parent(void)
 {
-	const bool paused = rcu_paused;
 	unsigned int i;
 
 	kmm_report_fork_parent();
@@ -103,13 +100,11 @@ static void fork_parent(void)
 			handler_unlock(handlers[i]);
 	}
 	kmm_boot_fork_parent();
-	if (paused)
-		kmm_rcu_fork_parent();
+	kmm_rcu_fork_parent();
 }
 
 static void fork_child(void)
 {
-	const bool paused = rcu_paused;
 	unsigned int i;
 
 	kmm_report_fork_child();
@@ -118,8 +113,7 @@ static void fork_child(void)
 			handler_reset(handlers[i]);
 	}
 	kmm_boot_fork_child();
-	if (paused)
-		kmm_rcu_fork_child();
+	kmm_rcu_fork_child();
 }
 
 static void install(void)

@@ -17,6 +17,7 @@
 #include "base/compiler.h"
 
 enum kmm_lock_rank {
+	KMM_RANK_RCU_USE = 3,      /* whether RCU is used; held across fork */
 	KMM_RANK_BOOT = 5,         /* start and end of the library */
 	KMM_RANK_SLAB_MUTEX = 10,  /* cache registry, create and destroy */
 	KMM_RANK_LISTS = 15,       /* mapping, shrinker list, vmalloc areas */

@@ -2,7 +2,8 @@
  * rcu.c - which flavour of liburcu, and how fork and the library's thread treat it.
  *
  * Owns:   kmm_rcu, the option rcu_fork=.
- * Locks:  none of ours. liburcu's own are taken around fork.
+ * Locks:  use_lock (rank 3) guards the first use and is held across fork, so that it comes before or after. liburcu's own
+ *         are taken around fork, too.
  */
 #include <urcu/urcu-bp.h>
 
@@ -13,7 +14,9 @@
 const struct rcu_flavor_struct *kmm_rcu = &urcu_bp_flavor;
 
 static bool option_rcu_fork = true;
-static bool used; /* set before the first use, and never cleared: threads stay registered */
+static struct kmm_lock use_lock = KMM_LOCK_INIT(KMM_RANK_RCU_USE, "RCU use lock");
+static bool used;   /* set before the first use, and never cleared: threads stay registered; use_lock, read RELAXED */
+static bool paused; /* by the fork that holds use_lock */
 
 const struct kmm_param rcu_params[] = {
 	{ .name = "rcu_fork", .set = kmm_param_set_bool, .target = &option_rcu_fork },
@@ -30,9 +33,14 @@ void kmm_rcu_choose(const struct rcu_flavor_struct *flavor)
 	kmm_rcu = flavor ? flavor : &urcu_bp_flavor;
 }
 
+/* The first waits for a fork that has decided already: liburcu's state would be copied as it is then. */
 void kmm_rcu_use(void)
 {
+	if (READ_ONCE(used))
+		return;
+	kmm_lock(&use_lock);
 	WRITE_ONCE(used, true);
+	kmm_unlock(&use_lock);
 }
 
 void kmm_synchronize_rcu(void)
@@ -58,21 +66,29 @@ void kmm_rcu_thread_end(void)
 		kmm_rcu->unregister_thread();
 }
 
-/* A thread that uses RCU for the first time just now is not registered yet: liburcu has no state that a fork could harm. */
-bool kmm_rcu_fork_prepare(void)
+void kmm_rcu_fork_prepare(void)
 {
-	if (!READ_ONCE(used) || !option_rcu_fork || kmm_rcu != &urcu_bp_flavor)
-		return false;
-	urcu_bp_before_fork();
-	return true;
+	kmm_lock(&use_lock);
+	paused = used && option_rcu_fork && kmm_rcu == &urcu_bp_flavor;
+	if (paused)
+		urcu_bp_before_fork();
 }
 
+/* A signal that liburcu held back may fork: nothing of ours is held then. */
 void kmm_rcu_fork_parent(void)
 {
-	urcu_bp_after_fork_parent();
+	const bool was_paused = paused;
+
+	kmm_unlock(&use_lock);
+	if (was_paused)
+		urcu_bp_after_fork_parent();
 }
 
 void kmm_rcu_fork_child(void)
 {
-	urcu_bp_after_fork_child();
+	const bool was_paused = paused;
+
+	kmm_lock_reset(&use_lock);
+	if (was_paused)
+		urcu_bp_after_fork_child();
 }

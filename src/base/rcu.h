@@ -27,7 +27,8 @@ void rcu_options_reset(void);
 /* @flavor: what the program named, or NULL. Part of the start. */
 void kmm_rcu_choose(const struct rcu_flavor_struct *flavor);
 
-/* Before the first read-side section for a new purpose: from now on fork pauses the default flavour. */
+/* Before the first read-side section for a new purpose: from now on fork pauses the default flavour. The first of all waits
+ * for a fork that is under way; no lock of the library is held. */
 void kmm_rcu_use(void);
 
 static inline void kmm_rcu_read_lock(void)
@@ -51,8 +52,8 @@ bool kmm_rcu_may_wait(void);
 void kmm_rcu_thread_begin(void);
 void kmm_rcu_thread_end(void);
 
-/* For fork.c only. True: paused, and one of the others has to be called. */
-bool kmm_rcu_fork_prepare(void);
+/* For fork.c only: before all locks of the library, and after them one of the others. */
+void kmm_rcu_fork_prepare(void);
 void kmm_rcu_fork_parent(void);
 void kmm_rcu_fork_child(void);
 

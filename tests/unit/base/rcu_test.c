@@ -9,6 +9,7 @@
 #include <urcu/urcu-bp.h>
 
 #include "base/rcu.h"
+#include "percpu/module.h"
 #include "support/world.h"
 
 void __real_urcu_bp_before_fork(void);
@@ -94,6 +95,44 @@ static void what_was_never_used_is_not_paused(void **state)
 	assert_int_equal(calls.before, 0);
 }
 
+static int forked; /* what the child said */
+
+static void *fork_in_thread(void *arg)
+{
+	forked = fork_once();
+	return arg;
+}
+
+static bool use_is_over;
+
+static void *use_in_thread(void *arg)
+{
+	kmm_rcu_use();
+	smp_store_release(&use_is_over, true);
+	return arg;
+}
+
+/* Second of all tests. Else the child would find liburcu as the other thread was using it. */
+static void first_use_waits_for_a_fork_that_does_not_pause(void **state)
+{
+	pthread_t forker, user;
+
+	(void)state;
+	start(NULL, NULL);
+	kmm_lock(&pcpu_module_lock); /* fork waits for it */
+	assert_int_equal(pthread_create(&forker, NULL, fork_in_thread, NULL), 0);
+	usleep(50000);
+	assert_int_equal(pthread_create(&user, NULL, use_in_thread, NULL), 0);
+	usleep(50000);
+	assert_false(smp_load_acquire(&use_is_over));
+	kmm_unlock(&pcpu_module_lock);
+	pthread_join(forker, NULL);
+	pthread_join(user, NULL);
+	assert_true(use_is_over);
+	assert_int_equal(forked, 0);
+	assert_int_equal(calls.before, 0);
+}
+
 static void what_was_used_is_paused(void **state)
 {
 	(void)state;
@@ -162,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(what_was_never_used_is_not_paused, end),
+		cmocka_unit_test_teardown(first_use_waits_for_a_fork_that_does_not_pause, end),
 		cmocka_unit_test_teardown(what_was_used_is_paused, end),
 		cmocka_unit_test_teardown(a_ref_is_a_use, end),
 		cmocka_unit_test_teardown(with_rcu_fork_off_the_program_does_it, end),

@@ -14,6 +14,10 @@
 
 unsigned int kmm_nr_cpu_ids = 1;
 
+/* What guesses are below. It stays behind kmm_nr_cpu_ids while the library starts, which may still fail and begin again
+ * with fewer CPUs: other threads keep what they guess meanwhile. RELAXED. */
+static unsigned int guess_count = 1;
+
 __thread unsigned int kmm_cpu_guess __attribute__((tls_model("initial-exec")));
 __thread unsigned int kmm_cpu_held __attribute__((tls_model("initial-exec")));
 
@@ -32,8 +36,7 @@ static int where_now(void)
 
 unsigned int cpu_id_refresh(void)
 {
-	/* Another thread may just start the library. Before and after it, the guess is below the count. */
-	kmm_cpu_guess = (unsigned int)where_now() % __atomic_load_n(&kmm_nr_cpu_ids, __ATOMIC_RELAXED);
+	kmm_cpu_guess = (unsigned int)where_now() % __atomic_load_n(&guess_count, __ATOMIC_RELAXED);
 	return kmm_cpu_guess;
 }
 
@@ -45,6 +48,7 @@ void cpu_id_pin(int cpu)
 
 void cpu_id_set_count(unsigned int nr)
 {
-	kmm_nr_cpu_ids = nr;
+	__atomic_store_n(&kmm_nr_cpu_ids, nr, __ATOMIC_RELAXED);
+	__atomic_store_n(&guess_count, nr, __ATOMIC_RELAXED);
 	cpu_id_refresh();
 }

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-/* Set once at start; 1 before that. Only cpu_id_refresh() may run in other threads meanwhile, and reads it RELAXED. */
+/* Set once at start; 1 before that. Guesses go that far only when the start is done, see cpu_id_set_count(). */
 extern unsigned int kmm_nr_cpu_ids;
 
 /* initial-exec: one load from the thread pointer, also inside the shared library. */
@@ -45,7 +45,7 @@ unsigned int cpu_id_refresh(void);
 /* While the guess is held it does not follow the pin; the first refresh after that does. */
 void cpu_id_pin(int cpu);
 
-/* Sets kmm_nr_cpu_ids to @nr > 0 and renews the calling thread's guess. Guesses of other threads are below @nr only if
+/* Sets kmm_nr_cpu_ids to @nr > 0, lets guesses go that far, and renews the calling thread's guess. Guesses of other threads are below @nr only if
  * the number does not shrink: it does so only between two worlds of a test, whose threads have ended. */
 void cpu_id_set_count(unsigned int nr);
 

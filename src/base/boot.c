@@ -55,7 +55,7 @@ static int start_locked(const struct kmm_config *config)
 	in_transition = false;
 	if (err)
 		WRITE_ONCE(kmm_nr_cpu_ids, 1);
-	cpu_id_refresh(); /* guessed among one CPU until now */
+	cpu_id_set_count(kmm_nr_cpu_ids); /* all threads guessed among one CPU until now */
 	mapped = !err;
 	state_set(err ? KMM_COLD : KMM_RUNNING);
 	return err;

@@ -321,6 +321,40 @@ static void start_may_make_reports_and_wants_no_other_lock_free(void **state)
 	assert_int_equal(capture.nr, 0);
 }
 
+static void *guess_on_cpu_3(void *arg)
+{
+	cpu_id_pin(3);
+	*(unsigned int *)arg = raw_cpu_id();
+	return NULL;
+}
+
+static unsigned int guess_of_other;
+
+static void let_another_thread_guess(void)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, guess_on_cpu_3, &guess_of_other), 0);
+	pthread_join(thread, NULL);
+}
+
+/* The next start may have fewer CPUs, and the thread would go on where they have no memory. */
+static void cpu_is_not_guessed_among_those_of_a_start_that_may_fail(void **state)
+{
+	(void)state;
+	guess_of_other = 4;
+	rooms.nr_cpus = 4;
+	rooms.inside = let_another_thread_guess;
+	rooms.result = -ENOMEM;
+	assert_int_equal(kmm_init(NULL), -ENOMEM);
+	assert_int_equal(guess_of_other, 0);
+	rooms.inside = NULL;
+	rooms.result = 0;
+	assert_int_equal(kmm_init(NULL), 0);
+	let_another_thread_guess();
+	assert_int_equal(guess_of_other, 3);
+}
+
 static void cpu_guess_is_renewed_when_the_count_is_known(void **state)
 {
 	(void)state;
@@ -355,6 +389,7 @@ int main(void)
 		boot_test(test_reset_unmaps_once_from_every_state),
 		boot_test(running_library_may_be_asked_for_under_inner_locks),
 		boot_test(start_may_make_reports_and_wants_no_other_lock_free),
+		boot_test(cpu_is_not_guessed_among_those_of_a_start_that_may_fail),
 		boot_test(cpu_guess_is_renewed_when_the_count_is_known),
 	};
 

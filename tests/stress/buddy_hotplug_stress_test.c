@@ -55,6 +55,21 @@ static unsigned long wrong_stamps(const struct page *page, unsigned long nr_page
 	return wrong;
 }
 
+/* The main thread looks at it meanwhile. */
+static void count_done(struct worker *worker, unsigned long nr)
+{
+	WRITE_ONCE(worker->done, worker->done + nr);
+}
+
+static bool all_have_done_something(const struct worker *workers, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!READ_ONCE(workers[i].done))
+			return false;
+	}
+	return true;
+}
+
 static void drop(struct worker *worker, unsigned int slot)
 {
 	struct page *page = worker->pages[slot];
@@ -84,7 +99,7 @@ static void alloc_or_free(struct worker *worker)
 		return;
 	}
 	write_stamps(worker->pages[slot], 1UL << order);
-	worker->done++;
+	count_done(worker, 1);
 }
 
 static void take_a_range(struct worker *worker)
@@ -100,7 +115,7 @@ static void take_a_range(struct worker *worker)
 	sched_yield();
 	worker->wrong += wrong_stamps(page, nr_pages);
 	free_contig_range(page_to_pfn(page), nr_pages);
-	worker->done++;
+	count_done(worker, 1);
 }
 
 static void remove_or_add(struct worker *worker)
@@ -112,7 +127,7 @@ static void remove_or_add(struct worker *worker)
 		err = kmm_offline_memory(section * PAGES_PER_SECTION, PAGES_PER_SECTION);
 	else
 		err = kmm_add_memory(0, SECTION_SIZE);
-	worker->done += !err;
+	count_done(worker, !err);
 	worker->failed += !!err;
 	worker->wrong += err && err != -EBUSY && err != -EINVAL && err != -ENOMEM;
 }
@@ -156,6 +171,9 @@ static void no_page_has_two_owners_and_nothing_is_lost(void **state)
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 	}
 	nanosleep(&run, NULL);
+	/* On a busy machine it can take a while until a section is without pages of the others. */
+	for (unsigned int more = 0; more < 20 && !all_have_done_something(workers, ARRAY_SIZE(workers)); more++)
+		nanosleep(&run, NULL);
 	WRITE_ONCE(stop, true);
 	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++) {
 		pthread_join(workers[i].thread, NULL);

@@ -45,8 +45,9 @@ unsigned int cpu_id_refresh(void);
 /* While the guess is held it does not follow the pin; the first refresh after that does. */
 void cpu_id_pin(int cpu);
 
-/* Sets kmm_nr_cpu_ids to @nr > 0, lets guesses go that far, and renews the calling thread's guess. Guesses of other threads are below @nr only if
- * the number does not shrink: it does so only between two worlds of a test, whose threads have ended. */
+/* Sets kmm_nr_cpu_ids to @nr > 0, lets guesses go that far, and renews the calling thread's guess. Guesses of other threads
+ * are below @nr only if the number does not shrink: it does so only between two worlds of a test, whose threads have
+ * ended. */
 void cpu_id_set_count(unsigned int nr);
 
 #endif /* KMM_ARCH_CPU_ID_H */

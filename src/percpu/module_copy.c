@@ -10,7 +10,8 @@
  * any variable, and programs need that for stderr.
  *
  * Owns:       the list below.
- * Locks:      pcpu_module_lock to add. The loader is asked without it.
+ * Locks:      pcpu_module_lock to add. The loader is asked without it. Objects are read under the loader's lock of
+ *             dl_iterate_phdr(): another thread may be unloading any of them.
  * Lock-free:  an entry does not change once nr_copies counts it (RELEASE, ACQUIRE by readers): a program's copy and the
  *             original in what it is linked with are there until the end.
  * Source:     none; what the kernel loads has no copy relocations.
@@ -75,12 +76,23 @@ struct exports {
 	const uint32_t *gnu_hash;
 };
 
-static struct exports exports_of(const struct link_map *object)
+static const ElfW(Dyn) * dynamic_of(const struct dl_phdr_info *object)
+{
+	unsigned int i;
+
+	for (i = 0; i < object->dlpi_phnum; i++) {
+		if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			return (const void *)(uintptr_t)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+	}
+	return NULL;
+}
+
+static struct exports exports_of(const struct dl_phdr_info *object)
 {
 	struct exports e = { .symbols = NULL };
 	const ElfW(Dyn) * dyn;
 
-	for (dyn = object->l_ld; dyn && dyn->d_tag != DT_NULL; dyn++) {
+	for (dyn = dynamic_of(object); dyn && dyn->d_tag != DT_NULL; dyn++) {
 		const void *at = (const void *)(uintptr_t)dyn->d_un.d_ptr;
 
 		if (dyn->d_tag == DT_SYMTAB)
@@ -116,18 +128,13 @@ static uint32_t nr_symbols(const struct exports *e)
 	return last ? last + 1 : 0;
 }
 
-/* The definition of @name in the object that @inside is in; 0: it has none. Looked for by hand: dlsym() takes only what
- * dlopen() gave, and static links warn of that. */
-static uintptr_t definition_in(uintptr_t inside, const char *name)
+/* The definition of @name in @object; 0: it has none. Looked for by hand: dlsym() takes only what dlopen() gave, and static
+ * links warn of that. */
+static uintptr_t definition_of(const char *name, const struct dl_phdr_info *object)
 {
-	struct link_map *object;
-	struct exports e;
-	Dl_info info;
+	const struct exports e = exports_of(object);
 	uint32_t nr, i;
 
-	if (!dladdr1((const void *)inside, &info, (void **)&object, RTLD_DL_LINKMAP) || !object)
-		return 0;
-	e = exports_of(object);
 	if (!e.symbols || !e.names)
 		return 0;
 	nr = nr_symbols(&e);
@@ -136,9 +143,48 @@ static uintptr_t definition_in(uintptr_t inside, const char *name)
 
 		if (symbol->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol->st_info) == STT_OBJECT &&
 		    strcmp(e.names + symbol->st_name, name) == 0)
-			return (uintptr_t)object->l_addr + (uintptr_t)symbol->st_value;
+			return (uintptr_t)object->dlpi_addr + (uintptr_t)symbol->st_value;
 	}
 	return 0;
+}
+
+static bool is_inside(uintptr_t addr, const struct dl_phdr_info *object)
+{
+	unsigned int i;
+
+	for (i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+
+		if (part->p_type == PT_LOAD && addr - (uintptr_t)(object->dlpi_addr + part->p_vaddr) < part->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+struct search {
+	uintptr_t inside; /* of the object */
+	const char *name;
+	uintptr_t definition; /* 0: none */
+};
+
+static int search_object(struct dl_phdr_info *object, size_t size, void *arg)
+{
+	struct search *search = arg;
+
+	(void)size;
+	if (!is_inside(search->inside, object))
+		return 0;
+	search->definition = definition_of(search->name, object);
+	return 1;
+}
+
+/* The definition of @name in the object that @inside is in; 0: it has none, or is gone. */
+static uintptr_t definition_in(uintptr_t inside, const char *name)
+{
+	struct search search = { .inside = inside, .name = name };
+
+	dl_iterate_phdr(search_object, &search);
+	return search.definition;
 }
 
 bool pcpu_find_copy(uintptr_t addr)

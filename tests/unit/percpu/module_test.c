@@ -4,6 +4,7 @@
  * Usage: module_test DIRECTORY, where the plugins are.
  */
 #include <dlfcn.h>
+#include <time.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -601,6 +602,52 @@ static void a_child_has_the_values_of_its_parent(void **state)
 	assert_int_equal(per_cpu(linked_counter, 1), 8);
 }
 
+extern int no_percpu_variable;
+int no_percpu_variable; /* exported, as a copy of the linker's would be: its name is looked for in all objects */
+
+static bool stop_looking;
+
+static void *look_for_a_copy(void *arg)
+{
+	while (!READ_ONCE(stop_looking)) {
+		if (kmm_per_cpu_ptr_slow(&no_percpu_variable, 0))
+			return NULL;
+	}
+	return arg;
+}
+
+static void drop_report(enum kmm_report_level level, const char *text, void *arg)
+{
+	(void)level;
+	(void)text;
+	(void)arg;
+}
+
+static void who_looks_for_a_copy_meets_no_object_that_goes(void **state)
+{
+	void *handle = &handle, *result;
+	pthread_t thread;
+	char path[1000];
+	time_t end;
+	int i = 0;
+
+	(void)state;
+	kmm_report_callback_set(drop_report, NULL);
+	WRITE_ONCE(stop_looking, false);
+	assert_int_equal(pthread_create(&thread, NULL, look_for_a_copy, (void *)directory), 0);
+	snprintf(path, sizeof(path), "%s/percpu_crowded_plugin.so", directory);
+	for (end = time(NULL) + 2; i < 10000 && handle && time(NULL) < end; i++) {
+		handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+		if (handle)
+			dlclose(handle);
+	}
+	WRITE_ONCE(stop_looking, true);
+	pthread_join(thread, &result);
+	kmm_report_callback_set(world_report, &world_reports);
+	assert_non_null(handle);
+	assert_ptr_equal(result, directory);
+}
+
 #define in_world(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(int argc, char **argv)
@@ -624,6 +671,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_table_that_is_full_is_reported),
 		in_world(wrong_bookkeeping_is_found),
 		in_world(lookups_go_on_while_objects_come_and_go),
+		in_world(who_looks_for_a_copy_meets_no_object_that_goes),
 		cmocka_unit_test(threads_may_be_the_first),
 		in_world(a_child_has_a_table_that_works),
 		cmocka_unit_test(so_it_has_before_the_library_runs),

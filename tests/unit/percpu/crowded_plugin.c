@@ -17,11 +17,12 @@ DEFINE_PER_CPU(long, crowded_counter) = 7;
 	TEN(name##0)  \
 	TEN(name##1)  \
 	TEN(name##2) TEN(name##3) TEN(name##4) TEN(name##5) TEN(name##6) TEN(name##7) TEN(name##8) TEN(name##9)
-#define THOUSAND(name)                                                                                        \
-	HUNDRED(name##0)                                                                                      \
-	HUNDRED(name##1)                                                                                      \
-	HUNDRED(name##2) HUNDRED(name##3) HUNDRED(name##4) HUNDRED(name##5) HUNDRED(name##6) HUNDRED(name##7) \
-		HUNDRED(name##8) HUNDRED(name##9)
+#define THOUSAND(name)   \
+	HUNDRED(name##0) \
+	HUNDRED(name##1) \
+	HUNDRED(name##2) \
+	HUNDRED(name##3) \
+	HUNDRED(name##4) HUNDRED(name##5) HUNDRED(name##6) HUNDRED(name##7) HUNDRED(name##8) HUNDRED(name##9)
 
 THOUSAND(crowd1)
 THOUSAND(crowd2)

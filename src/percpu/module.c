@@ -33,8 +33,13 @@ struct kmm_percpu_module kmm_percpu_this_module;
 /* The second section of an object may have an entry of its own, whose delta is another one. */
 static void publish(const struct pcpu_module *entry)
 {
-	if (entry->owner && entry->owner->start == entry->start)
-		smp_store_release(&entry->owner->delta, pcpu_module_delta(entry));
+	const uintptr_t delta = pcpu_module_delta(entry);
+
+	if (!entry->owner || entry->owner->start != entry->start)
+		return;
+	/* Others' accesses come here each time, and the object's own read the same line. RELAXED: it is only compared. */
+	if (READ_ONCE(entry->owner->delta) != delta)
+		smp_store_release(&entry->owner->delta, delta);
 }
 
 /* Instances of what was registered while the library runs */

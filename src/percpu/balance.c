@@ -211,6 +211,13 @@ void pcpu_note_atomic_failure(void)
 	pcpu_balance_schedule();
 }
 
+/* In the child of a fork, where a balance that was scheduled is none any more. The locks are held or new. */
+void pcpu_balance_fork_child(void)
+{
+	if (!cds_list_empty(&pcpu_chunk_lists[pcpu_to_depopulate_slot]))
+		WRITE_ONCE(owed, true);
+}
+
 void pcpu_balance_reset(void)
 {
 	owed = false;

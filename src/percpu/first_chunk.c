@@ -35,7 +35,11 @@ struct pcpu_alloc_info pcpu_unit_info;
 /* The boot words of Linux about this room (percpu_alloc=) choose between layouts that do not exist here. */
 const struct kmm_param percpu_params[] = { { .name = NULL } };
 
-static const struct kmm_fork_handler fork_mutex = { .rank = KMM_RANK_PCPU_ALLOC, .lock = &pcpu_alloc_mutex };
+static const struct kmm_fork_handler fork_mutex = {
+	.rank = KMM_RANK_PCPU_ALLOC,
+	.lock = &pcpu_alloc_mutex,
+	.reset_all = pcpu_balance_fork_child,
+};
 static void fork_lock_maps(void)
 {
 	kmm_spin_lock_same_rank(&pcpu_lock);

@@ -248,6 +248,7 @@ size_t pcpu_meta_put(size_t position);
 void pcpu_balance_schedule(void);
 void pcpu_balance_owed(void);
 void pcpu_note_atomic_failure(void);
+void pcpu_balance_fork_child(void);
 void pcpu_balance_reset(void);
 void pcpu_balance_suspend_for_test(bool suspend);
 void pcpu_balance_for_test(void);

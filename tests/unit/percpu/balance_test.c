@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * balance_test.c - how much stays populated for nothing, which chunks are let go, and who does it where there is no thread.
  */
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "arena/os.h"
+#include "base/work.h"
 #include "support/percpu_world.h"
 
 #define UNIT 0x8000
@@ -536,6 +538,43 @@ static void the_thread_does_it_by_itself(void **state)
 
 #define without_thread(test) cmocka_unit_test_setup_teardown(test, no_thread_setup, world_teardown)
 
+/* 0 or what is wrong. */
+static int child_gets_what_the_balance_gives_back(const struct paged *p)
+{
+	int turn;
+
+	kmm_work_stop(); /* no thread in this child */
+	if (p->chunk->slot != pcpu_to_depopulate_slot)
+		return 1;
+	while (alloc_page(GFP_NOWAIT | __GFP_NOWARN))
+		;
+	/* Nowhere else are two pages side by side. */
+	for (turn = 0; turn < 2; turn++) {
+		if (__alloc_percpu_gfp(2 * PAGE_SIZE, PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN))
+			return 0;
+	}
+	return 2;
+}
+
+static void a_child_does_the_balance_that_its_parent_had_scheduled(void **state)
+{
+	struct paged p[3];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	kmm_work_pause();
+	make_one_to_depopulate(p);
+	free_percpu(p[2].areas[1]);
+	pid = fork();
+	if (!pid)
+		_exit(child_gets_what_the_balance_gives_back(&p[2]));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	kmm_work_resume();
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,6 +603,8 @@ int main(void)
 		without_thread(without_a_thread_the_next_request_ends_free_chunks),
 		without_thread(without_a_thread_a_request_balances_before_it_gives_up),
 		cmocka_unit_test_setup_teardown(the_thread_does_it_by_itself, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_child_does_the_balance_that_its_parent_had_scheduled, world_setup,
+						world_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,7 +331,8 @@ static bool find_variable(uintptr_t *addr, struct pcpu_module *entry)
 
 static void *find_instance(const volatile void *ptr, unsigned int cpu)
 {
-	const bool runs = kmm_boot_ensure() && kmm_boot_state() == KMM_RUNNING;
+	const bool started = kmm_boot_ensure(); /* or this thread is starting it */
+	const bool runs = started && kmm_boot_state() == KMM_RUNNING;
 	uintptr_t addr = (uintptr_t)ptr;
 	struct pcpu_module entry;
 
@@ -350,6 +351,9 @@ static void *find_instance(const volatile void *ptr, unsigned int cpu)
 	}
 	/* There is no memory for instances: not yet, not any more, or not at all. */
 	if (entry.off == PCPU_NO_OFF)
+		return (void *)(uintptr_t)ptr;
+	/* Another thread's start may still fail and take the slices away; those of the dead library stay. */
+	if (!started && kmm_boot_state() != KMM_DEAD)
 		return (void *)(uintptr_t)ptr;
 	if (runs)
 		publish(&entry);

@@ -226,7 +226,7 @@ static void a_chunk_that_is_going_is_found_by_nobody(void **state)
 	gate_open();
 	kmm_validate_percpu();
 	/* And its position serves again. */
-	one = __alloc_percpu(UNIT, 4);
+	assert_ptr_equal(__alloc_percpu(UNIT, 4), one);
 	assert_ptr_equal(__alloc_percpu(UNIT, 4), two);
 	world_expect_silence();
 }

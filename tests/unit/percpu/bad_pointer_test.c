@@ -150,7 +150,7 @@ static void a_chunk_remembers_its_largest_area(void **state)
 	do {
 		small = __alloc_percpu(PAGE_SIZE, 4);
 	} while (chunk_of(small) != chunk);
-	assert_int_equal(chunk->max_alloc_size, 7 * PAGE_SIZE);
+	assert_int_equal(chunk_of(large)->max_alloc_size, 7 * PAGE_SIZE);
 }
 
 int main(void)

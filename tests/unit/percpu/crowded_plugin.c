@@ -6,9 +6,11 @@
 extern DEFINE_PER_CPU(long, crowded_counter);
 DEFINE_PER_CPU(long, crowded_counter) = 7;
 
+/* The name of what is declared cannot stand in parentheses: NOLINTBEGIN(bugprone-macro-parentheses) */
 #define ONE(name)        \
 	extern int name; \
 	int name;
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define TEN(name)    \
 	ONE(name##0) \
 	ONE(name##1) \

@@ -26,18 +26,23 @@
 
 #define MIB ((size_t)1 << 20)
 
-/* Bytes of address space in use; 0 where that says nothing about us: a sanitizer and an emulator use their own. */
+/* Bytes of address space in use: of the mappings, which an emulator shows without its own. 0 where that says nothing about us,
+ * since a sanitizer uses its own. */
 static size_t address_space(void)
 {
-	FILE *file = SANITIZED ? NULL : fopen("/proc/self/statm", "r");
-	unsigned long pages = 0;
+	FILE *file = SANITIZED ? NULL : fopen("/proc/self/maps", "r");
+	unsigned long start, end;
+	size_t size = 0;
+	char line[512];
 
 	if (!file)
 		return 0;
-	if (fscanf(file, "%lu", &pages) != 1)
-		pages = 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2)
+			size += end - start;
+	}
 	fclose(file);
-	return pages * os_page_size();
+	return size;
 }
 
 static int try_to_start(size_t limit, const char *options)

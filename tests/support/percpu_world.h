@@ -95,6 +95,16 @@ static __attribute__((unused)) int quiet_world_setup(void **state)
 	return 0;
 }
 
+/* cmocka setup: the usual world without a thread of the library's. */
+static __attribute__((unused)) int no_thread_setup(void **state)
+{
+	(void)state;
+	if (world_start("background=off", WORLD_LIMIT, WORLD_CPUS))
+		return -1;
+	cpu_id_pin(0);
+	return 0;
+}
+
 #define in_quiet_world(test) cmocka_unit_test_setup_teardown(test, quiet_world_setup, world_teardown)
 
 #endif /* KMM_TESTS_PERCPU_WORLD_H */

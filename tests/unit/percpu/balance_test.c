@@ -407,15 +407,6 @@ static void a_balance_without_system_calls_breaks_nothing(void **state)
 	fail_each_in_balance(os_inject_failure, 60);
 }
 
-static int no_thread_setup(void **state)
-{
-	(void)state;
-	if (world_start("background=off", WORLD_LIMIT, WORLD_CPUS))
-		return -1;
-	cpu_id_pin(0);
-	return 0;
-}
-
 static void without_a_thread_the_next_request_that_may_wait_balances(void **state)
 {
 	char __percpu *ptr, __percpu *mine[16];

@@ -190,15 +190,6 @@ static void every_count_is_exact_while_a_thread_forks(void **state)
 	churn();
 }
 
-static int no_thread_setup(void **state)
-{
-	(void)state;
-	if (world_start("background=off", WORLD_LIMIT, WORLD_CPUS))
-		return -1;
-	cpu_id_pin(0);
-	return 0;
-}
-
 #define in_world(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 #define without_thread(test)                                                           \
 	{                                                                              \

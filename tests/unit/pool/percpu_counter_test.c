@@ -21,11 +21,7 @@ static int counter_setup(void **state)
 /* What is used up stays so. */
 static int no_background_setup(void **state)
 {
-	(void)state;
-	if (world_start("background=off", WORLD_LIMIT, WORLD_CPUS))
-		return -1;
-	cpu_id_pin(0);
-	return percpu_counter_init(&counter, 0, GFP_KERNEL);
+	return no_thread_setup(state) ? -1 : percpu_counter_init(&counter, 0, GFP_KERNEL);
 }
 
 static int counter_teardown(void **state)

@@ -9,6 +9,7 @@
 #include <kmm/gfp.h>
 #include <kmm/hotplug.h>
 #include <kmm/init.h>
+#include <kmm/kmalloc.h>
 #include <kmm/local_lock.h>
 #include <kmm/memalloc.h>
 #include <kmm/mm.h>
@@ -21,5 +22,6 @@
 #include <kmm/slab.h>
 #include <kmm/smp.h>
 #include <kmm/stats.h>
+#include <kmm/string.h>
 
 #endif /* KMM_KMM_H */

@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include <kmm/slab.h>
+#include <kmm/kmalloc.h>
+#include <kmm/string.h>
 
 KMM_API void *kmemdup(const void *src, size_t len, gfp_t gfp)
 {

@@ -134,7 +134,7 @@ static int show_slab_words(void)
 	struct slab *slab;
 	void *object;
 
-	slab = s ? allocate_slab(s, GFP_KERNEL) : NULL;
+	slab = s ? allocate_slab(s, GFP_KERNEL, NUMA_NO_NODE) : NULL;
 	if (!slab)
 		return 1;
 	printf("\na slab of 64 objects of 64 bytes, from the page allocator to a CPU\n");

@@ -19,6 +19,7 @@
 #include "base/boot.h"
 #include "base/options.h"
 #include "base/rcu.h"
+#include "base/rcu_defer.h"
 #include "base/report.h"
 #include "base/work.h"
 #include "buddy/buddy.h"
@@ -133,6 +134,7 @@ static int start_rooms(const struct kmm_config *config)
 	buddy_start_late();
 	percpu_counter_start();
 	percpu_ref_start();
+	kmm_rcu_defer_start();
 	/* What was freed so far waits for the next free. */
 	if (option_background)
 		kmm_work_start();
@@ -184,6 +186,7 @@ void kmm_stop_rooms(bool final)
 	/* Nobody works on what goes away now. */
 	kmm_work_stop();
 	percpu_ref_stop();
+	kmm_rcu_defer_stop();
 	/* The slices before the arena: it holds the bookkeeping that tells what to give back. */
 	percpu_stop(final);
 	if (final)

@@ -64,6 +64,19 @@ KMM_API KMM_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned int order);
 #define alloc_page(gfp) alloc_pages(gfp, 0)
 
 /**
+ * page_is_pfmemalloc - does a page come out of the reserves?
+ * @page:  the first page of a block that the caller owns.
+ *
+ * Who took it was about to free memory (memalloc_noreclaim_save(), __GFP_MEMALLOC), and all others are short of it: the
+ * page should be used for nothing else.
+ *
+ * Context: any.
+ * Return:  true when the request was served without regard to watermarks.
+ * Source:  page_is_pfmemalloc(), include/linux/mm.h, Linux 6.1. Differs: it holds until the page is freed.
+ */
+KMM_API bool page_is_pfmemalloc(const struct page *page);
+
+/**
  * __free_pages - give back what alloc_pages() returned.
  * @page:  its first page.      @order: the order it was allocated with.
  *

@@ -19,8 +19,12 @@ KMM_BEGIN_DECLS
 
 typedef unsigned int slab_flags_t;
 
-#define SLAB_HWCACHE_ALIGN 0x00002000u /* start objects on cache lines where that wastes little */
-#define SLAB_PANIC 0x00040000u         /* report and abort when the cache cannot be created */
+#define SLAB_HWCACHE_ALIGN 0x00002000u   /* start objects on cache lines where that wastes little */
+#define SLAB_CACHE_DMA 0x00004000u       /* slabs of zone DMA, where there is one */
+#define SLAB_RECLAIM_ACCOUNT 0x00020000u /* a shrinker can free the objects: RECLAIMABLE pageblocks, counted as such */
+#define SLAB_PANIC 0x00040000u           /* report and abort when the cache cannot be created */
+#define SLAB_TYPESAFE_BY_RCU 0x00080000u /* memory of a freed object stays one of its type until a grace period is over */
+#define SLAB_ACCOUNT 0x04000000u         /* accepted: there are no groups to account to */
 
 /** A named cache of objects of one size. */
 struct kmem_cache;

@@ -36,6 +36,7 @@ enum page_flag {
 	PG_bad,           /* found in a wrong state, never handed out again */
 	PG_pcp,           /* first page of a free block on a list of one CPU (buddy/pcp.c) */
 	PG_frozen,        /* handed out, but without references: who dropped the last one has it (buddy/refcount.c) */
+	PG_pfmemalloc,    /* handed out: it came out of the reserves, see page_is_pfmemalloc() */
 	NR_PAGEFLAGS,
 };
 

@@ -164,8 +164,11 @@ static struct page *walk_zones(gfp_t gfp, unsigned int order, unsigned int alloc
 		look = look_at_zone(zone, order, gfp, alloc_flags, ac);
 		if (likely(look == LOOK_TAKE)) {
 			page = take_from_zone(zone, order, gfp, alloc_flags, ac);
-			if (likely(page))
+			if (likely(page)) {
+				if (unlikely(alloc_flags & ALLOC_NO_WATERMARKS))
+					page_flag_set(page, PG_pfmemalloc);
 				return page;
+			}
 		}
 		if (look != LOOK_NEXT && many_nodes())
 			zlc_mark_zone_full(ac->zonelist, ref);
@@ -246,6 +249,11 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 			return page;
 	}
 	return __alloc_pages(gfp, order, NUMA_NO_NODE, NULL);
+}
+
+bool page_is_pfmemalloc(const struct page *page)
+{
+	return page_flag_test(page, PG_pfmemalloc);
 }
 
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)

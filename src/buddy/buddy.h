@@ -35,6 +35,16 @@ void buddy_stop(void);
 
 /* The node of @cpu; after buddy_reserve() (before it, 0). */
 unsigned int buddy_node_of_cpu(unsigned int cpu);
+/* The node that is @i-th nearest to @nid, which is its own 0th; -1 when there are not so many. */
+int buddy_nearest_node(unsigned int nid, unsigned int i);
+/* The node of a page that is online, or was: slabs ask for it without owning the page. */
+unsigned int buddy_page_nid(const struct page *page);
+/* Has the node any memory? One whose blocks were all taken away (kmm_offline_memory()) has none. A hint. */
+bool buddy_node_has_memory(unsigned int nid);
+/* mems_allowed: a mask of the process that may change at any time. A search that failed while it changed tries again. */
+bool node_allowed(unsigned int nid);
+unsigned int read_mems_allowed_begin(void);
+bool read_mems_allowed_retry(unsigned int cookie);
 /* Asks the system to take the memory of an address range from node @nid. Nothing where there is one node; a refusal only
  * costs locality. */
 void buddy_bind_to_node(void *addr, size_t size, unsigned int nid);
@@ -56,6 +66,9 @@ static inline gfp_t current_gfp_context(gfp_t gfp)
 	return gfp & ~(flags & PF_MEMALLOC_NOIO ? __GFP_IO | __GFP_FS : __GFP_FS);
 }
 
+/* May a request of this thread take from the reserves whatever it needs? */
+bool gfp_pfmemalloc_allowed(gfp_t gfp);
+
 /* debug_guardpage_minorder=: halves of a smaller order become guards; 0: none do. */
 unsigned int debug_guardpage_minorder(void);
 
@@ -69,8 +82,8 @@ unsigned long buddy_nr_given_back(void);
 unsigned long buddy_nr_free(void);
 unsigned long buddy_nr_offline(void);
 
-/* @page's slab came or went: the node's counter NR_SLAB_UNRECLAIMABLE. */
-void buddy_mod_nr_slab(const struct page *page, long nr_pages);
+/* A slab of @page came or went: the node's counter NR_SLAB_RECLAIMABLE or NR_SLAB_UNRECLAIMABLE. */
+void buddy_mod_nr_slab(const struct page *page, long nr_pages, bool reclaimable);
 /* @page becomes a slab, whose memory lock-free readers may look at even after it was freed: it stays accessible. */
 void buddy_note_slab(const struct page *page, unsigned int order);
 

@@ -193,10 +193,6 @@ const struct zoneref *next_zones_zonelist(const struct zoneref *ref, enum zone_t
 /* Hints about full zones: is @ref worth a look? It was full: remember. */
 bool zlc_zone_worth_trying(struct zonelist *zonelist, const struct zoneref *ref);
 void zlc_mark_zone_full(struct zonelist *zonelist, const struct zoneref *ref);
-/* mems_allowed: a mask of the process that may change at any time. A search that failed while it changed tries again. */
-unsigned int read_mems_allowed_begin(void);
-bool read_mems_allowed_retry(unsigned int cookie);
-bool node_allowed(unsigned int nid);
 nodemask_t nodes_allowed(void);
 
 /* watermark.c */

@@ -55,6 +55,33 @@ int page_to_nid(const struct page *page)
 	return buddy_is_started() && page_exists(page) ? page_pgdat(page)->node_id : 0;
 }
 
+unsigned int buddy_page_nid(const struct page *page)
+{
+	return (unsigned int)page_pgdat(page)->node_id;
+}
+
+int buddy_nearest_node(unsigned int nid, unsigned int i)
+{
+	const struct zoneref *ref = NODE_DATA(nid)->node_zonelists[ZONELIST_FALLBACK].refs;
+
+	for (int last = -1; ref->zone; ref++) {
+		if (ref->zone->zone_pgdat->node_id == last)
+			continue;
+		last = ref->zone->zone_pgdat->node_id;
+		if (!i--)
+			return last;
+	}
+	return -1;
+}
+
+bool buddy_node_has_memory(unsigned int nid)
+{
+	for (unsigned int idx = 0; idx < MAX_NR_ZONES; idx++)
+		if (READ_ONCE(NODE_DATA(nid)->node_zones[idx].present_pages))
+			return true;
+	return false;
+}
+
 static unsigned long to_blocks(size_t bytes)
 {
 	return ALIGN_UP(bytes >> PAGE_SHIFT, pageblock_nr_pages);

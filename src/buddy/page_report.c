@@ -95,6 +95,7 @@ static void add_page(struct text *text, const struct page *page)
 		[PG_reserved] = "reserved",           [PG_slab] = "slab",         [PG_head] = "head",
 		[PG_reported] = "reported",           [PG_isolated] = "isolated", [PG_bad] = "bad",
 		[PG_large_kmalloc] = "large_kmalloc", [PG_pcp] = "pcp",           [PG_frozen] = "frozen",
+		[PG_pfmemalloc] = "pfmemalloc",
 	};
 	const int width = 2 * (int)sizeof(long);
 	struct page copy, first, second;

@@ -71,7 +71,7 @@ static unsigned int gfp_to_alloc_flags(gfp_t gfp)
 }
 
 /* Whoever frees memory may use what is left of it. */
-static bool may_use_all(gfp_t gfp)
+bool gfp_pfmemalloc_allowed(gfp_t gfp)
 {
 	if (gfp & __GFP_NOMEMALLOC)
 		return false;
@@ -127,7 +127,7 @@ static void allow_all_nodes(struct request *rq)
 /* From where, and how far down, beyond what everybody may? True when that is more than before. */
 static bool use_privileges(struct request *rq)
 {
-	const bool other_nodes = rq->ac.nodemask, reserves = may_use_all(rq->gfp);
+	const bool other_nodes = rq->ac.nodemask, reserves = gfp_pfmemalloc_allowed(rq->gfp);
 
 	if (!reserves && (rq->alloc_flags & ALLOC_CPUSET))
 		return false;

@@ -246,9 +246,9 @@ unsigned long buddy_nr_free(void)
 	return nr;
 }
 
-void buddy_mod_nr_slab(const struct page *page, long nr_pages)
+void buddy_mod_nr_slab(const struct page *page, long nr_pages, bool reclaimable)
 {
-	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE, nr_pages);
+	mod_node_page_state(page_pgdat(page), reclaimable ? NR_SLAB_RECLAIMABLE : NR_SLAB_UNRECLAIMABLE, nr_pages);
 }
 
 unsigned long nr_free_pages(void)

@@ -2,123 +2,177 @@
  * alloc.c - the slow path of allocation: refill a CPU's slab.
  *
  * Locks:  tries L[X] and never waits for it: a holder can be preempted. A busy lock means the foreign path, which takes
- *         one object from the node and leaves the CPU alone.
- * Order:  what is left on the CPU, objects freed to its slab by others, its partial list, the node's, new pages.
- * Source: ___slab_alloc(), get_partial(), slab_out_of_memory(), mm/slub.c, Linux 6.1.
+ *         one object from a node and leaves the CPU alone.
+ * Order:  the slab at hand, unless it is of the wrong node or out of the reserves; what is left on it, objects freed to it
+ *         by others, the CPU's partial list, its node's, other nodes', new pages.
+ * Source: ___slab_alloc(), get_partial(), mm/slub.c, Linux 6.1.
  */
 #include "slub/alloc.h"
 
 #include "base/boot.h"
-#include "base/rate.h"
 #include "slub/cpu_partial.h"
+#include "slub/idle.h"
 #include "slub/node_partial.h"
 #include "slub/slab_pages.h"
+#include "slub/slub_report.h"
+
+static bool slab_suits(const struct kmem_cache *s, const struct slab *slab, const struct partial_context *pc)
+{
+	if (unlikely(!node_match(slab, pc->node))) {
+		stat(s, ALLOC_NODE_MISMATCH);
+		return false;
+	}
+	return likely(pfmemalloc_match(slab, pc->gfp));
+}
+
+/* The slab at hand, and what is left of it or was freed to it. When nothing is, take_all leaves it FULL and it is not the CPU's
+ * any more. A slab that does not suit goes to its node. Returns the objects, and the slab detached. Caller: L[X]. */
+static void *use_up_cpu_slab_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, const struct partial_context *pc,
+				    struct slab **slab, struct slab **discard)
+{
+	struct cpu_slab_taken taken = cpu_slab_detach_locked(s, c);
+
+	*slab = taken.slab;
+	if (!taken.slab)
+		return NULL;
+	if (unlikely(!slab_suits(s, taken.slab, pc))) {
+		deactivate_slab_locked(s, taken, discard);
+		return NULL;
+	}
+	if (taken.freelist)
+		return taken.freelist;
+	taken.freelist = slab_word_take_all(s, taken.slab);
+	stat(s, taken.freelist ? ALLOC_REFILL : DEACTIVATE_BYPASS);
+	return taken.freelist;
+}
+
+/* The slabs of the CPU's partial list, one after the other, as if each had been at hand. Caller: L[X]. */
+static void *use_cpu_partial_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, const struct partial_context *pc,
+				    struct slab **slab, struct slab **discard)
+{
+	void *freelist = NULL;
+
+	while (!freelist && (*slab = cpu_partial_pop_locked(c))) {
+		const struct cpu_slab_taken taken = { .slab = *slab };
+
+		stat(s, CPU_PARTIAL_ALLOC);
+		if (unlikely(!slab_suits(s, *slab, pc))) {
+			deactivate_slab_locked(s, taken, discard);
+			continue;
+		}
+		freelist = slab_word_take_all(s, *slab);
+		stat(s, freelist ? ALLOC_REFILL : DEACTIVATE_BYPASS);
+	}
+	return freelist;
+}
 
 /*
  * Finds a slab with free objects, takes the first and gives the rest to the CPU. NULL: only new pages can help, and the
  * CPU then has no slab. Caller: L[X].
  */
-static void *refill_locked(struct kmem_cache *s, struct kmem_cache_cpu *c)
+static void *refill_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, const struct partial_context *pc,
+			   struct slab **discard)
 {
-	struct cpu_slab_taken taken = cpu_slab_detach_locked(c);
-	struct slab *slab = taken.slab;
-	void *freelist = taken.freelist;
+	struct slab *slab;
+	void *freelist = use_up_cpu_slab_locked(s, c, pc, &slab, discard);
 
-	/* Others may have freed into the slab we were using up. If not, take_all left it FULL and it is not ours. */
-	if (slab && !freelist)
-		freelist = slab_word_take_all(slab);
-
-	while (!freelist) {
-		slab = cpu_partial_pop_locked(c);
-		if (!slab)
-			break;
-		freelist = slab_word_take_all(slab);
-	}
 	if (!freelist)
-		slab = get_partial_node_locked(s, get_node(s, 0), c, &freelist);
+		freelist = use_cpu_partial_locked(s, c, pc, &slab, discard);
+	if (!freelist)
+		slab = get_partial_locked(s, pc, c, &freelist);
 	if (!slab)
 		return NULL;
-
-	cpu_slab_install_locked(c, slab, freeptr_get(s, freelist));
+	cpu_slab_install_locked(s, c, slab, freeptr_get(s, freelist));
 	return freelist;
 }
 
 /* Gives a new slab to the CPU and takes its first object. If a list turned up while we had no lock, that is used and the
- * new slab goes to *@spare, to be freed: one thread's wait for memory must not pile up slabs. Caller: L[X]. */
-static void *install_new_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, struct slab *slab, void *freelist,
-				struct slab **spare)
+ * new slab goes to *@discard, to be freed: one thread's wait for memory must not pile up slabs. Caller: L[X]. */
+static void *install_new_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, const struct partial_context *pc,
+				struct slab *slab, void *freelist, struct slab **discard)
 {
-	void *object = refill_locked(s, c);
+	void *object = refill_locked(s, c, pc, discard);
 
 	if (object) {
 		slab_word_init(slab, (struct slab_word){ .freelist = freelist, .objects = slab_objects(slab) });
-		slabs_collect(spare, slab);
+		slabs_collect(discard, slab);
 		return object;
 	}
-	cpu_slab_install_locked(c, slab, freeptr_get(s, freelist));
+	cpu_slab_install_locked(s, c, slab, freeptr_get(s, freelist));
 	return freelist;
 }
 
-static struct kmm_rate slub_oom_rate = { .burst = 10, .seconds = 5 };
-
-void slub_oom_rate_reset(void)
+/* From what there is, without new pages. */
+static void *alloc_from_slabs(struct kmem_cache *s, const struct partial_context *pc)
 {
-	rate_reset(&slub_oom_rate);
-}
+	const unsigned int cpu = cpu_id_refresh();
+	struct slab *discard = NULL;
+	void *object;
 
-static void slab_out_of_memory(struct kmem_cache *s, gfp_t gfp)
-{
-	struct kmem_cache_node *n = get_node(s, 0);
-	unsigned int missed;
-
-	if ((gfp & __GFP_NOWARN) || !rate_allows(&slub_oom_rate, &missed))
-		return;
-	if (missed)
-		kmm_report(KMM_REPORT_ERR, "slab_out_of_memory: %u callbacks suppressed\n", missed);
-	kmm_report(KMM_REPORT_ERR,
-		   "SLUB: Unable to allocate memory on node %d, gfp=%#x\n"
-		   "  cache: %s, object size: %u, buffer size: %u, default order: %u, min order: %u\n"
-		   "  node 0: slabs: %lu, objs: %lu\n",
-		   NUMA_NO_NODE, gfp, s->name, s->object_size, s->size, oo_order(s->oo), oo_order(s->min),
-		   READ_ONCE(n->nr_slabs), READ_ONCE(n->total_objects));
-}
-
-noinline void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp)
-{
-	struct slab *slab, *spare = NULL;
-	unsigned int cpu;
-	void *object, *freelist;
-
-	/* A cache exists, so the library was started; it may have ended since. */
-	if (unlikely(!kmm_boot_ensure()))
-		return NULL;
-
-	cpu = cpu_id_refresh();
 	KMM_RACE_POINT("alloc:slow:enter");
-	if (likely(kmm_trylock(cpu_lock(cpu)))) {
-		object = refill_locked(s, cpu_slab_of(s, cpu));
-		kmm_unlock(cpu_lock(cpu));
-	} else {
-		object = get_partial_object(s, get_node(s, 0));
-	}
-	if (object)
-		return object;
+	if (unlikely(!kmm_trylock(cpu_lock(cpu))))
+		return get_partial_object(s, pc);
+	object = refill_locked(s, cpu_slab_of(s, cpu), pc, &discard);
+	kmm_unlock(cpu_lock(cpu));
+	slabs_discard(s, discard);
+	return object;
+}
 
-	slab = new_slab(s, gfp, &freelist);
+/* Slabs and objects that wait for a grace period are memory, too, for who can wait for it. */
+static struct slab *new_slab_patiently(struct kmem_cache *s, const struct partial_context *pc, void **freelist)
+{
+	if (unlikely(gfpflags_allow_blocking(pc->gfp) && kmm_rcu_pending())) {
+		struct slab *slab = new_slab(s, pc->gfp | __GFP_NOWARN, pc->node, freelist);
+
+		if (slab)
+			return slab;
+		kmm_rcu_expedite();
+	}
+	return new_slab(s, pc->gfp, pc->node, freelist);
+}
+
+static void *alloc_from_new_slab(struct kmem_cache *s, const struct partial_context *pc)
+{
+	struct slab *slab, *discard = NULL;
+	void *object, *freelist;
+	unsigned int cpu;
+
+	slab = new_slab_patiently(s, pc, &freelist);
 	if (unlikely(!slab)) {
-		slab_out_of_memory(s, gfp);
+		slab_out_of_memory(s, pc->gfp, pc->node);
 		return NULL;
 	}
+	stat(s, ALLOC_SLAB);
 
-	/* Waiting for pages may have moved us. */
+	/* Waiting for pages may have moved us. A slab out of the reserves is not made the one that everybody uses next. */
 	cpu = cpu_id_refresh();
 	KMM_RACE_POINT("alloc:slow:new-slab");
-	if (likely(kmm_trylock(cpu_lock(cpu)))) {
-		object = install_new_locked(s, cpu_slab_of(s, cpu), slab, freelist, &spare);
+	if (likely(pfmemalloc_match(slab, pc->gfp) && kmm_trylock(cpu_lock(cpu)))) {
+		object = install_new_locked(s, cpu_slab_of(s, cpu), pc, slab, freelist, &discard);
 		kmm_unlock(cpu_lock(cpu));
-		slabs_discard(s, spare);
+		slabs_discard(s, discard);
 		return object;
 	}
 	node_partial_adopt_new(s, slab, freeptr_get(s, freelist));
 	return freelist;
+}
+
+noinline void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node)
+{
+	struct partial_context pc = { .gfp = gfp, .node = node };
+	void *object;
+
+	/* A cache exists, so the library was started; it may have ended since. */
+	if (unlikely(!kmm_boot_ensure()))
+		return NULL;
+	stat(s, ALLOC_SLOWPATH);
+	/* A node without memory is no reason to fail. */
+	if (node != NUMA_NO_NODE && !slab_node_isset(node))
+		pc.node = NUMA_NO_NODE;
+
+	object = alloc_from_slabs(s, &pc);
+	if (!object)
+		object = alloc_from_new_slab(s, &pc);
+	idle_notify();
+	return object;
 }

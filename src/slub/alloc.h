@@ -11,39 +11,53 @@
 #include "slub/cpu_slab.h"
 
 /* No objects at hand: refill and return one. Also where a library that has not started, or has ended, ends up. */
-void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp);
+void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node);
 
 /* Forgets how many reports of memory that ran out were shown; at the start. */
 void slub_oom_rate_reset(void);
 
 /*
  * The pop commits only if tid and freelist are unchanged. The peek may read an object that another thread just took; its
- * value is then discarded, so slab pages stay readable while the library lives. A wrong guess of the CPU is harmless.
+ * value is then discarded, so slab pages stay readable while the library lives. A wrong guess of the CPU is harmless, and
+ * so is one of the node of a slab that is gone.
  */
-static force_inline void *cache_alloc_fast(struct kmem_cache *s, gfp_t gfp)
+static force_inline void *cache_alloc_fast(struct kmem_cache *s, gfp_t gfp, int node)
 {
 	struct kmem_cache_cpu *c = cpu_slab_of(s, raw_cpu_id());
 	struct cpu_view v;
 
 	do {
 		v = cpu_slab_snapshot(c);
-		if (unlikely(!v.freelist || !v.slab))
-			return cache_alloc_slow(s, gfp);
+		if (unlikely(!v.freelist || !v.slab || !node_match(v.slab, node)))
+			return cache_alloc_slow(s, gfp, node);
 		KMM_RACE_POINT("alloc:fast:seen");
-	} while (unlikely(!cpu_slab_cas(c, v, freeptr_peek(s, v.freelist))));
+	} while (unlikely(!cpu_slab_cas(s, c, v, freeptr_peek(s, v.freelist))));
+	stat(s, ALLOC_FASTPATH);
 	return v.freelist;
 }
 
-/* What every allocating call of the public API is made of. */
-static force_inline void *cache_alloc(struct kmem_cache *s, gfp_t gfp)
+/* What is done with each object on its way to the caller. */
+static force_inline void alloc_hook_after(const struct kmem_cache *s, gfp_t gfp, void *object)
 {
-	void *object = cache_alloc_fast(s, gfp);
-
 	if (unlikely(gfp & __GFP_ZERO) && likely(object != NULL)) {
-		KMM_WARN_ONCE(s->ctor, "%s: a constructor and __GFP_ZERO: the object will be zero", s->name);
+		KMM_WARN_ONCE_AS("kmem_cache_alloc", s->ctor,
+				 "%s: a constructor and __GFP_ZERO: the object will be zero", s->name);
 		memset(object, 0, s->object_size);
 	}
+}
+
+/* What every allocating call of the public API is made of. @node: or NUMA_NO_NODE. */
+static force_inline void *cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
+{
+	void *object = cache_alloc_fast(s, gfp, node);
+
+	alloc_hook_after(s, gfp, object);
 	return object;
+}
+
+static force_inline void *cache_alloc(struct kmem_cache *s, gfp_t gfp)
+{
+	return cache_alloc_node(s, gfp, NUMA_NO_NODE);
 }
 
 #endif /* KMM_SLUB_ALLOC_H */

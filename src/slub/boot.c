@@ -22,6 +22,7 @@
 #include "slub/node_partial.h"
 #include "slub/slab_pages.h"
 #include "slub/slub.h"
+#include "slub/slub_report.h"
 
 /* A lock a line: neighbours are other CPUs. */
 struct cpu_lock_line {
@@ -56,9 +57,9 @@ int slub_reserve(void)
 	return 0;
 }
 
-int early_kmem_cache_node_alloc(struct kmem_cache *s)
+int early_kmem_cache_node_alloc(struct kmem_cache *s, unsigned int nid)
 {
-	struct slab *slab = allocate_slab(s, GFP_NOWAIT);
+	struct slab *slab = allocate_slab(s, GFP_NOWAIT, (int)nid);
 	struct kmem_cache_node *n;
 	struct slab_word w;
 
@@ -71,12 +72,16 @@ int early_kmem_cache_node_alloc(struct kmem_cache *s)
 	slab_word_init(slab, w);
 
 	init_kmem_cache_node(n);
-	s->node[0] = n;
+	s->node[nid] = n;
+	/* A node may be given pages of another one, when it has none. Then that one counts the slab, now or when it comes. */
+	n = get_node(s, slab_nid(slab));
+	if (!n)
+		return -ENOMEM;
 	/* The slab came before the node that counts it. */
-	n->nr_slabs = 1;
-	n->total_objects = w.objects;
+	n->nr_slabs++;
+	n->total_objects += w.objects;
 	kmm_lock(&n->list_lock);
-	add_partial_locked(n, slab, DEACTIVATE_TO_HEAD);
+	add_partial_locked(n, slab, PLACE_AT_HEAD);
 	kmm_unlock(&n->list_lock);
 	return 0;
 }
@@ -105,6 +110,7 @@ static int create_boot_cache(struct kmem_cache *s, const char *name, unsigned in
 static struct kmem_cache *bootstrap(struct kmem_cache *static_cache)
 {
 	struct kmem_cache *s = cache_alloc(kmem_cache, GFP_NOWAIT | __GFP_ZERO);
+	struct kmem_cache_node *n;
 	struct slab *slab;
 
 	if (!s)
@@ -113,8 +119,11 @@ static struct kmem_cache *bootstrap(struct kmem_cache *static_cache)
 	/* Slabs name their cache. With the CPUs' slabs flushed, all that have a free object are on the node list, and no
 	 * boot cache has filled a slab yet. */
 	flush_all(s);
-	cds_list_for_each_entry(slab, &get_node(s, 0)->partial, slab_list)
-		slab->slab_cache = s;
+	for_each_kmem_cache_node(s, nid, n)
+	{
+		cds_list_for_each_entry(slab, &n->partial, slab_list)
+			slab->slab_cache = s;
+	}
 	cds_list_add(&s->list, &slab_caches);
 	trace("bootstrap", s);
 	return s;
@@ -152,6 +161,7 @@ int kmem_cache_init(void)
 	int err;
 
 	slub_options_settle();
+	slab_nodes_init();
 	slab_state = DOWN;
 	trace("slab_state DOWN", NULL);
 	kmem_cache_node = &boot_kmem_cache_node;
@@ -164,7 +174,7 @@ int kmem_cache_init(void)
 	trace("slab_state PARTIAL", NULL);
 
 	err = create_boot_cache(kmem_cache, "kmem_cache",
-				offsetof(struct kmem_cache, node) + MAX_NUMNODES * sizeof(struct kmem_cache_node *),
+				offsetof(struct kmem_cache, node) + slub_nr_nodes * sizeof(struct kmem_cache_node *),
 				SLAB_HWCACHE_ALIGN);
 	if (err)
 		return err;

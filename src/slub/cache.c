@@ -17,7 +17,6 @@
 #include "slub/free.h"
 #include "slub/layout.h"
 #include "slub/node_partial.h"
-#include "slub/slab_pages.h"
 
 struct kmm_lock slab_mutex = KMM_LOCK_INIT(KMM_RANK_SLAB_MUTEX, "slab_mutex");
 CDS_LIST_HEAD(slab_caches);
@@ -26,24 +25,11 @@ enum slab_state slab_state;
 struct kmem_cache *kmem_cache;
 struct kmem_cache *kmem_cache_node;
 
-static int init_kmem_cache_nodes(struct kmem_cache *s)
-{
-	struct kmem_cache_node *n;
-
-	if (slab_state == DOWN)
-		return early_kmem_cache_node_alloc(s);
-	n = cache_alloc(kmem_cache_node, GFP_KERNEL);
-	if (!n)
-		return -ENOMEM;
-	init_kmem_cache_node(n);
-	s->node[0] = n;
-	return 0;
-}
-
 static int alloc_kmem_cache_cpus(struct kmem_cache *s)
 {
 	s->cpu_slab = __alloc_percpu(sizeof(struct kmem_cache_cpu), 2 * sizeof(void *));
-	if (!s->cpu_slab)
+	s->swept_tid = alloc_percpu(unsigned long);
+	if (!s->cpu_slab || !s->swept_tid)
 		return -ENOMEM;
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
 		cpu_slab_of(s, cpu)->tid = init_tid(cpu);
@@ -57,21 +43,20 @@ int kmem_cache_open(struct kmem_cache *s)
 	if (err)
 		return err;
 	calculate_partials(s);
+	s->remote_node_defrag_ratio = REMOTE_NODE_DEFRAG_RATIO;
 	err = init_kmem_cache_nodes(s);
-	if (err)
-		return err;
-	err = alloc_kmem_cache_cpus(s);
-	if (err && slab_state != DOWN) {
-		kmem_cache_free(kmem_cache_node, s->node[0]);
-		s->node[0] = NULL;
-	}
+	if (!err)
+		err = alloc_kmem_cache_cpus(s);
+	if (err && slab_state != DOWN)
+		kmem_cache_release(s);
 	return err;
 }
 
 void kmem_cache_release(struct kmem_cache *s)
 {
+	free_percpu(s->swept_tid);
 	free_percpu(s->cpu_slab);
-	kmem_cache_free(kmem_cache_node, s->node[0]);
+	free_kmem_cache_nodes(s);
 }
 
 /* What the kernel checks in debug builds only; a library has other callers. Returns what is wrong, or NULL. */
@@ -90,7 +75,20 @@ static const char *cache_args_fault(const char *name, unsigned int size, unsigne
 	return NULL;
 }
 
-/* Everything but the registry. NULL with *@err set. */
+/* Into the registry, from where on everybody can find it. */
+static int enter_cache(struct kmem_cache *s)
+{
+	int err;
+
+	kmm_lock(&slab_mutex);
+	err = complete_kmem_cache_nodes_locked(s);
+	if (!err)
+		cds_list_add(&s->list, &slab_caches);
+	kmm_unlock(&slab_mutex);
+	return err;
+}
+
+/* NULL with *@err set. */
 static struct kmem_cache *create_cache(const char *name, unsigned int size, unsigned int align, slab_flags_t flags,
 				       void (*ctor)(void *), int *err)
 {
@@ -108,8 +106,12 @@ static struct kmem_cache *create_cache(const char *name, unsigned int size, unsi
 	s->ctor = ctor;
 	s->refcount = 1;
 	*err = kmem_cache_open(s);
-	if (!*err)
-		return s;
+	if (!*err) {
+		*err = enter_cache(s);
+		if (!*err)
+			return s;
+		kmem_cache_release(s);
+	}
 	kfree(s->name);
 free_cache:
 	kmem_cache_free(kmem_cache, s);
@@ -144,10 +146,19 @@ KMM_API struct kmem_cache *kmem_cache_create(const char *name, unsigned int size
 			kmm_report(KMM_REPORT_WARN, "kmem_cache_create(%s) failed with error %d\n", shown, err);
 		return NULL;
 	}
-	kmm_lock(&slab_mutex);
-	cds_list_add(&s->list, &slab_caches);
-	kmm_unlock(&slab_mutex);
 	return s;
+}
+
+static void free_cache(struct kmem_cache *s)
+{
+	kmem_cache_release(s);
+	kfree(s->name);
+	kmem_cache_free(kmem_cache, s);
+}
+
+static void rcu_free_cache(struct kmm_rcu_head *head)
+{
+	free_cache(caa_container_of(head, struct kmem_cache, rcu));
 }
 
 KMM_API void kmem_cache_destroy(struct kmem_cache *s)
@@ -172,9 +183,11 @@ KMM_API void kmem_cache_destroy(struct kmem_cache *s)
 			   s->name, s->name, nr_slabs, s->name, __builtin_return_address(0));
 		return;
 	}
-	kmem_cache_release(s);
-	kfree(s->name);
-	kmem_cache_free(kmem_cache, s);
+	/* Its last slabs are waiting for a grace period; behind them in the queue, they are gone when it goes. */
+	if (s->flags & SLAB_TYPESAFE_BY_RCU)
+		kmm_call_rcu(&s->rcu, rcu_free_cache);
+	else
+		free_cache(s);
 }
 
 KMM_API void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)

@@ -16,6 +16,7 @@ void put_cpu_partial_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, stru
 	if (drain && oldslab && oldslab->pobjects > s->cpu_partial) {
 		unfreeze_partials_locked(s, c, discard);
 		oldslab = NULL;
+		stat(s, CPU_PARTIAL_DRAIN);
 	}
 	slab->next = oldslab;
 	slab->slabs = (oldslab ? oldslab->slabs : 0) + 1;
@@ -36,20 +37,34 @@ struct slab *cpu_partial_pop_locked(struct kmem_cache_cpu *c)
 
 void unfreeze_partials_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, struct slab **discard)
 {
-	struct kmem_cache_node *n = get_node(s, 0);
+	struct kmem_cache_node *locked = NULL;
 	struct slab *slab = c->partial;
 
 	cpu_slab_assert_held(c);
-	if (!slab)
-		return;
 	WRITE_ONCE(c->partial, NULL);
-
-	kmm_lock(&n->list_lock);
 	while (slab) {
+		struct kmem_cache_node *n = slab_node(s, slab);
 		struct slab *next = slab->next;
 
-		unfreeze_slab_locked(s, n, slab, NULL, NULL, 0, DEACTIVATE_TO_TAIL, discard);
+		/* Slabs of several nodes may be on the list; one list_lock at a time. */
+		if (n != locked) {
+			if (locked)
+				kmm_unlock(&locked->list_lock);
+			kmm_lock(&n->list_lock);
+			locked = n;
+		}
+		switch (unfreeze_slab_locked(s, n, slab, NULL, NULL, 0, PLACE_AT_TAIL, discard)) {
+		case M_FREE:
+			stat(s, DEACTIVATE_EMPTY);
+			break;
+		case M_PARTIAL:
+			stat(s, FREE_ADD_PARTIAL);
+			break;
+		default:
+			break;
+		}
 		slab = next;
 	}
-	kmm_unlock(&n->list_lock);
+	if (locked)
+		kmm_unlock(&locked->list_lock);
 }

@@ -9,7 +9,7 @@
 
 unsigned long slub_tid_step = 1;
 
-struct cpu_slab_taken cpu_slab_detach_locked(struct kmem_cache_cpu *c)
+struct cpu_slab_taken cpu_slab_detach_locked(const struct kmem_cache *s, struct kmem_cache_cpu *c)
 {
 	struct cpu_slab_taken taken = { .slab = READ_ONCE(c->slab) };
 	struct cpu_view v;
@@ -20,13 +20,13 @@ struct cpu_slab_taken cpu_slab_detach_locked(struct kmem_cache_cpu *c)
 	KMM_RACE_POINT("cpu_slab:detach:slab-gone");
 	do {
 		v = cpu_slab_snapshot(c);
-	} while (!cpu_slab_cas(c, v, NULL));
+	} while (!cpu_slab_cas(s, c, v, NULL));
 	taken.freelist = v.freelist;
 	kmm_assert(taken.slab || !taken.freelist);
 	return taken;
 }
 
-void cpu_slab_install_locked(struct kmem_cache_cpu *c, struct slab *slab, void *freelist)
+void cpu_slab_install_locked(const struct kmem_cache *s, struct kmem_cache_cpu *c, struct slab *slab, void *freelist)
 {
 	struct cpu_view v;
 
@@ -37,7 +37,7 @@ void cpu_slab_install_locked(struct kmem_cache_cpu *c, struct slab *slab, void *
 	do {
 		v = cpu_slab_snapshot(c);
 		kmm_assert(!v.freelist);
-	} while (!cpu_slab_cas(c, v, freelist));
+	} while (!cpu_slab_cas(s, c, v, freelist));
 	KMM_RACE_POINT("cpu_slab:install:no-slab-yet");
 	/* RELEASE: who sees the slab sees its list, or a later one. */
 	smp_store_release(&c->slab, slab);
@@ -45,42 +45,54 @@ void cpu_slab_install_locked(struct kmem_cache_cpu *c, struct slab *slab, void *
 
 void deactivate_slab_locked(struct kmem_cache *s, struct cpu_slab_taken taken, struct slab **discard)
 {
-	struct kmem_cache_node *n = get_node(s, 0);
+	struct kmem_cache_node *n;
+	enum slab_modes mode;
 	unsigned int nr;
 	void *tail;
 
 	if (!taken.slab)
 		return;
+	n = slab_node(s, taken.slab);
 	/* Stage one: what the CPU held back, which nobody else can reach. */
 	tail = freelist_tail(s, taken.slab, taken.freelist, &nr);
 
-	/* Stage two: list, unfreeze and place. A slab with objects the CPU held back is hot: it goes where the next refill
-	 * looks first. */
+	/* Stage two: list, unfreeze and place, in one hold of the lock. */
 	kmm_lock(&n->list_lock);
-	unfreeze_slab_locked(s, n, taken.slab, taken.freelist, tail, nr,
-			     taken.freelist ? DEACTIVATE_TO_HEAD : DEACTIVATE_TO_TAIL, discard);
+	mode = unfreeze_slab_locked(s, n, taken.slab, taken.freelist, tail, nr, PLACE_BY_USE, discard);
 	kmm_unlock(&n->list_lock);
+	if (mode == M_FULL)
+		stat(s, DEACTIVATE_FULL);
+	else if (mode == M_FREE)
+		stat(s, DEACTIVATE_EMPTY);
 }
 
 void flush_cpu_slab(struct kmem_cache *s, unsigned int cpu)
 {
 	struct kmem_cache_cpu *c = cpu_slab_of(s, cpu);
+	struct cpu_slab_taken taken;
 	struct slab *discard = NULL;
 
 	kmm_lock(cpu_lock(cpu));
-	deactivate_slab_locked(s, cpu_slab_detach_locked(c), &discard);
+	taken = cpu_slab_detach_locked(s, c);
+	if (taken.slab)
+		stat(s, CPUSLAB_FLUSH);
+	deactivate_slab_locked(s, taken, &discard);
 	unfreeze_partials_locked(s, c, &discard);
 	kmm_unlock(cpu_lock(cpu));
 	slabs_discard(s, discard);
 }
 
+bool cpu_has_slabs(const struct kmem_cache *s, unsigned int cpu)
+{
+	const struct kmem_cache_cpu *c = cpu_slab_of(s, cpu);
+
+	/* A hint: a slab that arrives a moment later is no different from one that arrives after a flush. */
+	return READ_ONCE(c->slab) || READ_ONCE(c->partial);
+}
+
 void flush_all(struct kmem_cache *s)
 {
-	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {
-		struct kmem_cache_cpu *c = cpu_slab_of(s, cpu);
-
-		/* A hint: a slab that arrives a moment later is no different from one that arrives after the flush. */
-		if (READ_ONCE(c->slab) || READ_ONCE(c->partial))
+	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
+		if (cpu_has_slabs(s, cpu))
 			flush_cpu_slab(s, cpu);
-	}
 }

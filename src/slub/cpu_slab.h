@@ -65,13 +65,16 @@ static inline struct cpu_view cpu_slab_snapshot(struct kmem_cache_cpu *c)
 }
 
 /* One step {freelist, tid} -> {head, next tid}; a full barrier on success. */
-static inline bool cpu_slab_cas(struct kmem_cache_cpu *c, struct cpu_view v, void *head)
+static inline bool cpu_slab_cas(const struct kmem_cache *s, struct kmem_cache_cpu *c, struct cpu_view v, void *head)
 {
 	kmm_dword old = { (unsigned long)v.freelist, v.tid };
 	kmm_dword new = { (unsigned long)head, next_tid(v.tid) };
 
 	KMM_RACE_POINT("cpu_slab:cas");
-	return arch_cas2(&c->word, old, new);
+	if (likely(arch_cas2(&c->word, old, new)))
+		return true;
+	stat(s, CMPXCHG_DOUBLE_CPU_FAIL);
+	return false;
 }
 
 /* Opens what needs L[X] of the CPU that @c belongs to: the tid says which. */
@@ -88,18 +91,21 @@ struct cpu_slab_taken {
 };
 
 /* Takes slab and freelist away from the CPU. Caller: L[X]. Afterwards c->slab and c->freelist are NULL. */
-struct cpu_slab_taken cpu_slab_detach_locked(struct kmem_cache_cpu *c);
+struct cpu_slab_taken cpu_slab_detach_locked(const struct kmem_cache *s, struct kmem_cache_cpu *c);
 
 /* Gives the CPU a frozen slab whose objects are all taken, with @freelist of them to hand out. Caller: L[X], and the CPU
  * has no slab. */
-void cpu_slab_install_locked(struct kmem_cache_cpu *c, struct slab *slab, void *freelist);
+void cpu_slab_install_locked(const struct kmem_cache *s, struct kmem_cache_cpu *c, struct slab *slab, void *freelist);
 
 /* Puts a detached slab back where it belongs by what is free in it: the node list, FULL, or the head of *@discard, to be
  * given to slabs_discard() after unlocking. Caller: L[X]. */
 void deactivate_slab_locked(struct kmem_cache *s, struct cpu_slab_taken taken, struct slab **discard);
 
-/* Takes everything that one CPU holds of one cache. Waits for L[@cpu]. Frees pages. */
+/* Takes everything that one CPU holds of one cache. Waits for L[@cpu]. Frees pages. Any thread may do it to any CPU. */
 void flush_cpu_slab(struct kmem_cache *s, unsigned int cpu);
+
+/* Does one CPU hold anything of one cache? A hint. */
+bool cpu_has_slabs(const struct kmem_cache *s, unsigned int cpu);
 
 /* flush_cpu_slab() for every CPU that holds something. */
 void flush_all(struct kmem_cache *s);

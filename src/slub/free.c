@@ -12,52 +12,76 @@
 #include "slub/free.h"
 
 #include "slub/cpu_partial.h"
+#include "slub/idle.h"
 #include "slub/node_partial.h"
 #include "slub/slab_pages.h"
 
 /* Pushes the chain onto @old's list. Fails when the word is no longer @old. */
-static bool give(struct kmem_cache *s, struct slab *slab, struct slab_word old, struct slab_word new, void *head,
+static bool give(const struct kmem_cache *s, struct slab *slab, struct slab_word old, struct slab_word new, void *head,
 		 void *tail)
 {
 	freeptr_set(s, tail, old.freelist);
 	new.freelist = head;
-	return slab_word_cas(slab, old, new);
+	return slab_word_cas(s, slab, old, new);
+}
+
+/* FULL, and wanted for the list of the CPU that frees. */
+static bool give_to_cpu_partial_locked(struct kmem_cache *s, unsigned int cpu, struct slab *slab, struct slab_word old,
+				       struct slab_word new, void *head, void *tail, struct slab **discard)
+{
+	new.frozen = true;
+	if (!give(s, slab, old, new, head, tail))
+		return false;
+	put_cpu_partial_locked(s, cpu_slab_of(s, cpu), slab, true, discard);
+	stat(s, CPU_PARTIAL_FREE);
+	return true;
+}
+
+/* FULL, and for the node's list; or, if its one object was this one and the node has enough, for nobody. */
+static bool give_to_node_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab,
+				struct slab_word old, struct slab_word new, void *head, void *tail,
+				struct slab **discard)
+{
+	if (!give(s, slab, old, new, head, tail))
+		return false;
+	if (!new.inuse && n->nr_partial >= s->min_partial) {
+		slabs_collect(discard, slab);
+	} else {
+		add_partial_locked(n, slab, PLACE_AT_TAIL);
+		stat(s, FREE_ADD_PARTIAL);
+	}
+	return true;
 }
 
 /* FULL: the first free makes the slab useful again, for the CPU that frees or, if that is busy, for the node. */
 static bool give_to_full_slab(struct kmem_cache *s, struct slab *slab, struct slab_word old, struct slab_word new,
 			      void *head, void *tail)
 {
-	struct kmem_cache_node *n = get_node(s, 0);
-	unsigned int cpu = cpu_id_refresh();
+	const unsigned int cpu = cpu_id_refresh();
 	struct slab *discard = NULL;
 	bool given;
 
 	if (s->cpu_partial && kmm_trylock(cpu_lock(cpu))) {
-		new.frozen = true;
-		given = give(s, slab, old, new, head, tail);
-		if (given)
-			put_cpu_partial_locked(s, cpu_slab_of(s, cpu), slab, true, &discard);
+		given = give_to_cpu_partial_locked(s, cpu, slab, old, new, head, tail, &discard);
 		kmm_unlock(cpu_lock(cpu));
+		idle_notify();
 	} else {
+		struct kmem_cache_node *n = slab_node(s, slab);
+
 		kmm_lock(&n->list_lock);
-		given = give(s, slab, old, new, head, tail);
-		if (given && !new.inuse && n->nr_partial >= s->min_partial)
-			slabs_collect(&discard, slab);
-		else if (given)
-			add_partial_locked(n, slab, DEACTIVATE_TO_TAIL);
+		given = give_to_node_locked(s, n, slab, old, new, head, tail, &discard);
 		kmm_unlock(&n->list_lock);
 	}
 	slabs_discard(s, discard);
 	return given;
 }
 
-/* On the node list, and empty after this free: the list lock is taken first, so that the slab cannot be acquired, or
+/* On a node's list, and empty after this free: the list lock is taken first, so that the slab cannot be acquired, or
  * freed by another, between the push and the decision. */
 static bool give_last_object(struct kmem_cache *s, struct slab *slab, struct slab_word old, struct slab_word new,
 			     void *head, void *tail)
 {
-	struct kmem_cache_node *n = get_node(s, 0);
+	struct kmem_cache_node *n = slab_node(s, slab);
 	struct slab *discard = NULL;
 	bool given;
 
@@ -66,6 +90,7 @@ static bool give_last_object(struct kmem_cache *s, struct slab *slab, struct sla
 	if (given && n->nr_partial >= s->min_partial) {
 		remove_partial_locked(n, slab);
 		slabs_collect(&discard, slab);
+		stat(s, FREE_REMOVE_PARTIAL);
 	}
 	kmm_unlock(&n->list_lock);
 	slabs_discard(s, discard);
@@ -76,6 +101,7 @@ noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, void *head
 {
 	bool given;
 
+	stat(s, FREE_SLOWPATH);
 	do {
 		struct slab_word old = slab_word_read(slab), new = old;
 
@@ -87,11 +113,14 @@ noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, void *head
 		new.inuse = old.inuse - nr;
 		KMM_RACE_POINT("free:slow:seen");
 
-		if (old.frozen || (old.freelist && new.inuse))
+		if (old.frozen || (old.freelist && new.inuse)) {
 			given = give(s, slab, old, new, head, tail);
-		else if (!old.freelist)
+			if (given && old.frozen)
+				stat(s, FREE_FROZEN);
+		} else if (!old.freelist) {
 			given = give_to_full_slab(s, slab, old, new, head, tail);
-		else
+		} else {
 			given = give_last_object(s, slab, old, new, head, tail);
+		}
 	} while (!given);
 }

@@ -42,7 +42,8 @@ static force_inline void cache_free(struct kmem_cache *s, struct slab *slab, voi
 		}
 		KMM_RACE_POINT("free:fast:seen");
 		freeptr_set(s, object, v.freelist);
-	} while (unlikely(!cpu_slab_cas(c, v, object)));
+	} while (unlikely(!cpu_slab_cas(s, c, v, object)));
+	stat(s, FREE_FASTPATH);
 }
 
 #endif /* KMM_SLUB_FREE_H */

@@ -121,8 +121,9 @@ int calculate_sizes(struct kmem_cache *s)
 	int order;
 
 	s->inuse = size;
-	if (s->ctor) {
-		/* The constructor's state must survive in a free object: the link goes behind it. */
+	if (s->ctor || (s->flags & SLAB_TYPESAFE_BY_RCU)) {
+		/* What the constructor left, or what a reader still looks at, must survive in a free object: the link goes
+		 * behind it. */
 		s->offset = size;
 		size += (unsigned int)sizeof(void *);
 	} else {
@@ -141,6 +142,10 @@ int calculate_sizes(struct kmem_cache *s)
 	s->min = oo_make(get_order(size), size);
 	if (oo_order(s->min))
 		s->allocflags |= __GFP_COMP;
+	if (s->flags & SLAB_CACHE_DMA)
+		s->allocflags |= GFP_DMA;
+	if (s->flags & SLAB_RECLAIM_ACCOUNT)
+		s->allocflags |= __GFP_RECLAIMABLE;
 	return oo_objects(s->oo) ? 0 : -EINVAL;
 }
 

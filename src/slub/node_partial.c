@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * node_partial.c - the node's list of partly free slabs that no CPU has. See node_partial.h.
+ * node_partial.c - a node's list of partly free slabs that no CPU has. See node_partial.h.
  */
 #include "slub/node_partial.h"
 
 #include "slub/cpu_partial.h"
+#include "slub/cpu_slab.h"
 #include "slub/slab_pages.h"
 
 void init_kmem_cache_node(struct kmem_cache_node *n)
@@ -19,7 +20,7 @@ void add_partial_locked(struct kmem_cache_node *n, struct slab *slab, enum parti
 {
 	kmm_assert_held(&n->list_lock);
 	WRITE_ONCE(n->nr_partial, n->nr_partial + 1);
-	if (place == DEACTIVATE_TO_TAIL)
+	if (place == PLACE_AT_TAIL)
 		cds_list_add_tail(&slab->slab_list, &n->partial);
 	else
 		cds_list_add(&slab->slab_list, &n->partial);
@@ -33,53 +34,138 @@ void remove_partial_locked(struct kmem_cache_node *n, struct slab *slab)
 }
 
 /* Freezes a listed slab and takes it off the list. */
-static void *acquire_slab_locked(struct kmem_cache_node *n, struct slab *slab, bool take, unsigned int *nr_free)
+static void *acquire_slab_locked(const struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab, bool take,
+				 unsigned int *nr_free)
 {
-	void *freelist = slab_word_freeze(slab, take, nr_free);
+	void *freelist = slab_word_freeze(s, slab, take, nr_free);
 
 	remove_partial_locked(n, slab);
 	return freelist;
 }
 
-struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct kmem_cache_cpu *c,
-				     void **freelist)
+/* The node that @pc is served from first. */
+static unsigned int first_node_of(const struct partial_context *pc)
+{
+	if (pc->node != NUMA_NO_NODE)
+		return (unsigned int)pc->node;
+	return slub_nr_nodes == 1 ? 0 : buddy_node_of_cpu(raw_cpu_id());
+}
+
+static struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_cache_node *n, gfp_t gfp,
+					    struct kmem_cache_cpu *c, void **freelist)
 {
 	struct slab *slab, *next, *first = NULL;
 	unsigned int available = 0, nr_free;
 
 	/* A hint: a slab missed here costs a new slab, no more. */
-	if (!READ_ONCE(n->nr_partial))
+	if (!n || !READ_ONCE(n->nr_partial))
 		return NULL;
 
 	kmm_lock(&n->list_lock);
 	cds_list_for_each_entry_safe(slab, next, &n->partial, slab_list) {
-		void *list = acquire_slab_locked(n, slab, !first, &nr_free);
+		void *list;
 
+		if (!pfmemalloc_match(slab, gfp))
+			continue;
+		list = acquire_slab_locked(s, n, slab, !first, &nr_free);
 		available += nr_free;
 		if (!first) {
 			first = slab;
 			*freelist = list;
+			stat(s, ALLOC_FROM_PARTIAL);
 		} else {
 			put_cpu_partial_locked(s, c, slab, false, NULL);
+			stat(s, CPU_PARTIAL_NODE);
 		}
-		if (available > s->cpu_partial / 2)
+		if (!s->cpu_partial || available > s->cpu_partial / 2)
 			break;
 	}
 	kmm_unlock(&n->list_lock);
 	return first;
 }
 
-void unfreeze_slab_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab, void *head, void *tail,
-			  unsigned int nr, enum partial_place place, struct slab **discard)
+/* One refill in so many looks beyond its own node: by the number of the CPU's operations, well mixed, which needs no clock. */
+static bool time_to_look_far(const struct kmem_cache *s)
+{
+	const unsigned int ratio = READ_ONCE(s->remote_node_defrag_ratio);
+	const unsigned int event = (unsigned int)tid_to_event(READ_ONCE(cpu_slab_of(s, raw_cpu_id())->tid));
+
+	return ratio && (event * 2654435761u) >> 22 <= ratio;
+}
+
+static bool may_look_far(const struct kmem_cache *s, const struct partial_context *pc)
+{
+	return slub_nr_nodes > 1 && pc->node == NUMA_NO_NODE && !(pc->gfp & __GFP_THISNODE) && time_to_look_far(s);
+}
+
+/* A node that keeps more partial slabs than it has to, and that the caller may use; nearest first. */
+static struct kmem_cache_node *next_rich_node(const struct kmem_cache *s, gfp_t gfp, unsigned int from, unsigned int *i)
+{
+	int nid;
+
+	while ((nid = buddy_nearest_node(from, ++*i)) >= 0) {
+		struct kmem_cache_node *n = get_node(s, (unsigned int)nid);
+
+		if (n && READ_ONCE(n->nr_partial) > s->min_partial &&
+		    ((gfp & __GFP_ATOMIC) || node_allowed((unsigned int)nid)))
+			return n;
+	}
+	return NULL;
+}
+
+static struct slab *get_any_partial_locked(struct kmem_cache *s, gfp_t gfp, struct kmem_cache_cpu *c, unsigned int from,
+					   void **freelist)
+{
+	unsigned int cookie;
+
+	do {
+		struct kmem_cache_node *n;
+		struct slab *slab;
+		unsigned int i = 0;
+
+		cookie = read_mems_allowed_begin();
+		while ((n = next_rich_node(s, gfp, from, &i))) {
+			slab = get_partial_node_locked(s, n, gfp, c, freelist);
+			if (slab)
+				return slab;
+		}
+	} while (read_mems_allowed_retry(cookie));
+	return NULL;
+}
+
+struct slab *get_partial_locked(struct kmem_cache *s, const struct partial_context *pc, struct kmem_cache_cpu *c,
+				void **freelist)
+{
+	const unsigned int nid = first_node_of(pc);
+	struct slab *slab = get_partial_node_locked(s, get_node(s, nid), pc->gfp, c, freelist);
+
+	if (slab || !may_look_far(s, pc))
+		return slab;
+	return get_any_partial_locked(s, pc->gfp, c, nid, freelist);
+}
+
+enum slab_modes unfreeze_slab_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab, void *head,
+				     void *tail, unsigned int nr, enum partial_place place, struct slab **discard)
 {
 	struct slab_word now;
+	bool remote;
 
 	kmm_assert_held(&n->list_lock);
-	now = slab_word_unfreeze(s, slab, head, tail, nr);
-	if (!now.inuse && n->nr_partial >= s->min_partial)
+	now = slab_word_unfreeze(s, slab, head, tail, nr, &remote);
+	if (!now.inuse && n->nr_partial >= s->min_partial) {
 		slabs_collect(discard, slab);
-	else if (now.freelist)
-		add_partial_locked(n, slab, place);
+		return M_FREE;
+	}
+	if (!now.freelist)
+		return M_FULL;
+	if (place == PLACE_BY_USE) {
+		place = remote ? PLACE_AT_TAIL : PLACE_AT_HEAD;
+		if (remote)
+			stat(s, DEACTIVATE_REMOTE_FREES);
+		stat(s, remote ? DEACTIVATE_TO_TAIL : DEACTIVATE_TO_HEAD);
+	}
+	add_partial_locked(n, slab, place);
+	return M_PARTIAL;
 }
 
 /*
@@ -92,24 +178,35 @@ static void unfreeze_and_list_locked(struct kmem_cache *s, struct kmem_cache_nod
 	void *tail = freelist_tail(s, slab, rest, &nr);
 	struct slab *empty = NULL;
 
-	unfreeze_slab_locked(s, n, slab, rest, tail, nr, DEACTIVATE_TO_HEAD, &empty);
+	unfreeze_slab_locked(s, n, slab, rest, tail, nr, PLACE_AT_HEAD, &empty);
 	kmm_assert(!empty);
 }
 
-void *get_partial_object(struct kmem_cache *s, struct kmem_cache_node *n)
+static struct slab *first_partial_locked(struct kmem_cache_node *n, gfp_t gfp)
+{
+	struct slab *slab;
+
+	cds_list_for_each_entry(slab, &n->partial, slab_list) {
+		if (pfmemalloc_match(slab, gfp))
+			return slab;
+	}
+	return NULL;
+}
+
+static void *get_node_object(struct kmem_cache *s, struct kmem_cache_node *n, gfp_t gfp)
 {
 	void *object = NULL;
 	unsigned int nr_free;
+	struct slab *slab;
 
-	if (!READ_ONCE(n->nr_partial))
+	if (!n || !READ_ONCE(n->nr_partial))
 		return NULL;
 	kmm_lock(&n->list_lock);
-	if (!cds_list_empty(&n->partial)) {
-		struct slab *slab = cds_list_first_entry(&n->partial, struct slab, slab_list);
-
+	slab = first_partial_locked(n, gfp);
+	if (slab) {
 		/* Frozen while it is off the list, so that a free in between does not adopt it. Nobody pops one object
 		 * from a shared list (slab_word.h): all are taken, and all but one given back. */
-		object = acquire_slab_locked(n, slab, true, &nr_free);
+		object = acquire_slab_locked(s, n, slab, true, &nr_free);
 		KMM_RACE_POINT("node_partial:object:frozen");
 		unfreeze_and_list_locked(s, n, slab, freeptr_get(s, object));
 	}
@@ -117,9 +214,23 @@ void *get_partial_object(struct kmem_cache *s, struct kmem_cache_node *n)
 	return object;
 }
 
+void *get_partial_object(struct kmem_cache *s, const struct partial_context *pc)
+{
+	const unsigned int nid = first_node_of(pc);
+	struct kmem_cache_node *n = get_node(s, nid);
+	void *object = get_node_object(s, n, pc->gfp);
+	unsigned int i = 0;
+
+	if (object || !may_look_far(s, pc))
+		return object;
+	while (!object && (n = next_rich_node(s, pc->gfp, nid, &i)))
+		object = get_node_object(s, n, pc->gfp);
+	return object;
+}
+
 void node_partial_adopt_new(struct kmem_cache *s, struct slab *slab, void *rest)
 {
-	struct kmem_cache_node *n = get_node(s, 0);
+	struct kmem_cache_node *n = slab_node(s, slab);
 
 	kmm_lock(&n->list_lock);
 	unfreeze_and_list_locked(s, n, slab, rest);

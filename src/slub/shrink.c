@@ -42,18 +42,30 @@ static void sort_partial_locked(struct kmem_cache_node *n, struct slab **discard
 		cds_list_splice(&promote[i], &n->partial);
 }
 
+unsigned long cache_nr_slabs(const struct kmem_cache *s)
+{
+	struct kmem_cache_node *n;
+	unsigned long nr_slabs = 0;
+
+	for_each_kmem_cache_node(s, nid, n) nr_slabs += READ_ONCE(n->nr_slabs);
+	return nr_slabs;
+}
+
 unsigned long shrink_cache(struct kmem_cache *s)
 {
-	struct kmem_cache_node *n = get_node(s, 0);
+	struct kmem_cache_node *n;
 	struct slab *discard = NULL;
 
 	flush_all(s);
-	kmm_lock(&n->list_lock);
-	sort_partial_locked(n, &discard);
-	kmm_unlock(&n->list_lock);
+	for_each_kmem_cache_node(s, nid, n)
+	{
+		kmm_lock(&n->list_lock);
+		sort_partial_locked(n, &discard);
+		kmm_unlock(&n->list_lock);
+	}
 	KMM_RACE_POINT("shrink:collected");
 	slabs_discard(s, discard);
-	return READ_ONCE(n->nr_slabs);
+	return cache_nr_slabs(s);
 }
 
 KMM_API int kmem_cache_shrink(struct kmem_cache *s)
@@ -70,4 +82,5 @@ void slub_trim(void)
 	cds_list_for_each_entry(s, &slab_caches, list)
 		shrink_cache(s);
 	kmm_unlock(&slab_mutex);
+	kmm_rcu_expedite();
 }

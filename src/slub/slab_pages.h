@@ -26,10 +26,10 @@ static inline gfp_t slab_first_try_gfp(gfp_t flags)
 
 /* A slab with all objects on slab->freelist, inuse 0, not frozen, on no list. NULL when memory ran out. May wait as
  * @flags allow; @flags are already masked. */
-struct slab *allocate_slab(struct kmem_cache *s, gfp_t flags);
+struct slab *allocate_slab(struct kmem_cache *s, gfp_t flags, int node);
 
-/* allocate_slab() for a CPU: frozen, with all objects taken; they are in *@freelist. */
-struct slab *new_slab(struct kmem_cache *s, gfp_t flags, void **freelist);
+/* allocate_slab() for a CPU: frozen, with all objects taken; they are in *@freelist. @flags are the caller's. */
+struct slab *new_slab(struct kmem_cache *s, gfp_t flags, int node, void **freelist);
 
 /* Adds @slab, on no other list, to the local list. */
 static inline void slabs_collect(struct slab **list, struct slab *slab)
@@ -38,7 +38,8 @@ static inline void slabs_collect(struct slab **list, struct slab *slab)
 	*list = slab;
 }
 
-/* Frees the pages of collected slabs, all empty. */
+/* Frees the pages of collected slabs, all empty; those of SLAB_TYPESAFE_BY_RCU caches after a grace period. They count as gone
+ * at once. */
 void slabs_discard(struct kmem_cache *s, struct slab *list);
 
 #endif /* KMM_SLUB_SLAB_PAGES_H */

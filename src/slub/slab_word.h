@@ -55,13 +55,17 @@ static inline void slab_word_init(struct slab *slab, struct slab_word w)
 }
 
 /* Full barrier on success. */
-static inline bool slab_word_cas(struct slab *slab, struct slab_word old, struct slab_word new)
+static inline bool slab_word_cas(const struct kmem_cache *s, struct slab *slab, struct slab_word old,
+				 struct slab_word new)
 {
 	kmm_dword o = { (unsigned long)old.freelist, slab_word_counters(old) };
 	kmm_dword n = { (unsigned long)new.freelist, slab_word_counters(new) };
 
 	KMM_RACE_POINT("slab_word:cas");
-	return arch_cas2(&slab->word, o, n);
+	if (likely(arch_cas2(&slab->word, o, n)))
+		return true;
+	stat(s, CMPXCHG_DOUBLE_FAIL);
+	return false;
 }
 
 /*
@@ -69,7 +73,7 @@ static inline bool slab_word_cas(struct slab *slab, struct slab_word old, struct
  * nothing to take, the slab is unfrozen by the same step and is FULL: the next free will adopt it.
  * Pairs with the gives of free.c.
  */
-static inline void *slab_word_take_all(struct slab *slab)
+static inline void *slab_word_take_all(const struct kmem_cache *s, struct slab *slab)
 {
 	struct slab_word old, new;
 
@@ -79,7 +83,7 @@ static inline void *slab_word_take_all(struct slab *slab)
 		new.inuse = old.objects;
 		new.freelist = NULL;
 		new.frozen = old.freelist != NULL;
-	} while (!slab_word_cas(slab, old, new));
+	} while (!slab_word_cas(s, slab, old, new));
 	return old.freelist;
 }
 
@@ -87,7 +91,7 @@ static inline void *slab_word_take_all(struct slab *slab)
  * Freezes a slab of the node list for a CPU. With @take its objects are taken too and returned; otherwise they stay, and
  * the head of the list is returned. @nr_free gets the number of objects that were free. Caller: L[X] and list_lock.
  */
-static inline void *slab_word_freeze(struct slab *slab, bool take, unsigned int *nr_free)
+static inline void *slab_word_freeze(const struct kmem_cache *s, struct slab *slab, bool take, unsigned int *nr_free)
 {
 	struct slab_word old, new;
 
@@ -99,7 +103,7 @@ static inline void *slab_word_freeze(struct slab *slab, bool take, unsigned int 
 			new.inuse = old.objects;
 		}
 		new.frozen = true;
-	} while (!slab_word_cas(slab, old, new));
+	} while (!slab_word_cas(s, slab, old, new));
 	kmm_assert(!old.frozen && old.freelist);
 	*nr_free = old.objects - old.inuse;
 	return old.freelist;
@@ -107,11 +111,11 @@ static inline void *slab_word_freeze(struct slab *slab, bool take, unsigned int 
 
 /*
  * Gives the list @head..@tail of @nr objects back and unfreezes, in one step. @head NULL: nothing to give. Returns the new
- * word, from which the caller picks the slab's place. Caller: list_lock, so that nobody sees the slab unfrozen and
- * unlisted in between.
+ * word, from which the caller picks the slab's place; *@remote: had others freed into it? Caller: list_lock, so that
+ * nobody sees the slab unfrozen and unlisted in between.
  */
-static inline struct slab_word slab_word_unfreeze(struct kmem_cache *s, struct slab *slab, void *head, void *tail,
-						  unsigned int nr)
+static inline struct slab_word slab_word_unfreeze(const struct kmem_cache *s, struct slab *slab, void *head, void *tail,
+						  unsigned int nr, bool *remote)
 {
 	struct slab_word old, new;
 
@@ -124,8 +128,9 @@ static inline struct slab_word slab_word_unfreeze(struct kmem_cache *s, struct s
 			new.inuse -= nr;
 		}
 		new.frozen = false;
-	} while (!slab_word_cas(slab, old, new));
+	} while (!slab_word_cas(s, slab, old, new));
 	kmm_assert(old.frozen);
+	*remote = old.freelist != NULL;
 	return new;
 }
 

@@ -20,8 +20,11 @@ static void for_each_list_lock(void (*act)(struct kmm_lock *))
 {
 	struct kmem_cache *s;
 
-	cds_list_for_each_entry(s, &slab_caches, list)
-		act(&get_node(s, 0)->list_lock);
+	cds_list_for_each_entry(s, &slab_caches, list) {
+		struct kmem_cache_node *n;
+
+		for_each_kmem_cache_node(s, nid, n) act(&n->list_lock);
+	}
 }
 
 static void lock_cpus(void)

@@ -51,11 +51,11 @@
 #include "arena/page_map.h"
 #include "base/compiler.h"
 #include "base/lock.h"
+#include "base/rcu_defer.h"
 #include "base/report.h"
+#include "buddy/buddy.h"
 #include "percpu/percpu.h"
-
-#define MAX_NUMNODES 1
-#define NUMA_NO_NODE (-1)
+#include "slub/slub_stat.h"
 
 /* A cache line, on every build: the alignment that SLAB_HWCACHE_ALIGN asks for. */
 #define SLAB_CACHE_BYTES 64
@@ -71,11 +71,15 @@
 #define SLAB_STORE_USER 0x00010000u
 #define DEBUG_DEFAULT_FLAGS (SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 /* What kmem_cache_create() accepts from callers. */
-#define SLAB_PUBLIC_FLAGS (SLAB_HWCACHE_ALIGN | SLAB_PANIC)
+#define SLAB_PUBLIC_FLAGS \
+	(SLAB_HWCACHE_ALIGN | SLAB_CACHE_DMA | SLAB_RECLAIM_ACCOUNT | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT)
 
 /* A slab keeps at least this many partial slabs per node, at most that many, whatever its size says. */
 #define MIN_PARTIAL 5
 #define MAX_PARTIAL 10
+
+/* Of 1024 refills that find nothing on their own node, so many look at others. */
+#define REMOTE_NODE_DEFRAG_RATIO 1000
 
 /* slab->objects has 15 bits. */
 #define MAX_OBJS_PER_PAGE 32767
@@ -92,6 +96,7 @@ struct slab {
 			half_word_t slabs;    /* CPU_PARTIAL: slabs from this one to the tail; L[X] */
 			half_word_t pobjects; /* CPU_PARTIAL: free objects from this one to the tail, about; L[X] */
 		};
+		struct kmm_rcu_head rcu; /* discarded, and waiting for its grace period: SLAB_TYPESAFE_BY_RCU */
 	};
 	struct kmem_cache *slab_cache; /* fixed while an object is in use */
 	union {
@@ -129,8 +134,13 @@ struct kmem_cache_cpu {
 	};
 	struct slab *slab;    /* where the objects of freelist are from; written under L[X], read lock-free */
 	struct slab *partial; /* frozen slabs with free objects; L[X] */
+#if KMM_CONFIG_SLUB_STATS
+	unsigned int stat[NR_SLUB_STAT_ITEMS]; /* see stat() */
+#endif
 };
+#if !KMM_CONFIG_SLUB_STATS
 _Static_assert(sizeof(struct kmem_cache_cpu) == 4 * sizeof(void *), "16 bytes on 32-bit");
+#endif
 _Static_assert(offsetof(struct kmem_cache_cpu, word.hi) == offsetof(struct kmem_cache_cpu, tid),
 	       "tid is the high word");
 
@@ -157,17 +167,22 @@ struct kmem_cache {
 	uint64_t size_inverse;    /* 2^64 / size, rounded up: tells multiples of size, see object_start_ok() */
 	void (*ctor)(void *object);
 
-	unsigned long min_partial;           /* slabs */
-	unsigned int cpu_partial;            /* objects to keep on a CPU's partial list, about; 0: no such lists */
-	struct kmem_cache_order_objects oo;  /* what a slab should be */
-	struct kmem_cache_order_objects min; /* what it is when memory is short */
-	gfp_t allocflags;                    /* added to every request for a slab's pages */
-	int refcount;                        /* -1: exempt from merging; slab_mutex */
-	unsigned int inuse;                  /* bytes: offset of the metadata behind the object */
-	unsigned int align;                  /* bytes */
-	const char *name;                    /* owned, but for the boot caches */
-	struct cds_list_head list;           /* slab_caches; slab_mutex */
-	struct kmem_cache_node *node[MAX_NUMNODES];
+	unsigned long min_partial;             /* slabs */
+	unsigned int cpu_partial;              /* objects to keep on a CPU's partial list, about; 0: no such lists */
+	struct kmem_cache_order_objects oo;    /* what a slab should be */
+	struct kmem_cache_order_objects min;   /* what it is when memory is short */
+	gfp_t allocflags;                      /* added to every request for a slab's pages */
+	int refcount;                          /* -1: exempt from merging; slab_mutex */
+	unsigned int inuse;                    /* bytes: offset of the metadata behind the object */
+	unsigned int align;                    /* bytes */
+	unsigned int useroffset, usersize;     /* bytes: the part of an object that may be copied out, see usercopy.c */
+	unsigned int remote_node_defrag_ratio; /* of 1024 refills that find nothing near, so many look far */
+	const char *name;                      /* owned, but for the boot caches */
+	struct cds_list_head list;             /* slab_caches; slab_mutex */
+	struct cache_alias *aliases;           /* other names of a merged cache; slab_mutex */
+	unsigned long __percpu *swept_tid;     /* what tid was when the CPU was last looked after, see sweep.c */
+	struct kmm_rcu_head rcu;               /* destroyed, and waiting for its slabs: SLAB_TYPESAFE_BY_RCU */
+	struct kmem_cache_node *node[KMM_MAX_NUMNODES]; /* as many as there are nodes; NULL: the node has no memory */
 };
 
 enum slab_state {
@@ -185,9 +200,46 @@ extern enum slab_state slab_state; /* written during the start only */
 extern struct kmem_cache *kmem_cache;      /* the cache of struct kmem_cache */
 extern struct kmem_cache *kmem_cache_node; /* the cache of struct kmem_cache_node */
 
-static inline struct kmem_cache_node *get_node(const struct kmem_cache *s, int node)
+/* Nodes that there are; set once at start, for then it is known how large a struct kmem_cache has to be. */
+extern unsigned int slub_nr_nodes;
+/* Nodes with memory: every cache has a kmem_cache_node for each. slab_mutex; read RELAXED. */
+extern nodemask_t slab_nodes;
+
+static inline bool slab_node_isset(int nid)
 {
-	return s->node[node];
+	return READ_ONCE(slab_nodes.bits) & nodemask_of_node(nid).bits;
+}
+
+/* RELAXED: a node comes with its cache, or before the first slab on it. It goes with the cache. */
+static inline struct kmem_cache_node *get_node(const struct kmem_cache *s, unsigned int node)
+{
+	return READ_ONCE(s->node[node]);
+}
+
+#define for_each_kmem_cache_node(s, nid, n)                    \
+	for (unsigned int nid = 0; nid < slub_nr_nodes; nid++) \
+		if (((n) = get_node(s, nid)) != NULL)
+
+static inline unsigned int slab_nid(const struct slab *slab)
+{
+	return slub_nr_nodes == 1 ? 0 : buddy_page_nid((const struct page *)slab);
+}
+
+static inline struct kmem_cache_node *slab_node(const struct kmem_cache *s, const struct slab *slab)
+{
+	return get_node(s, slab_nid(slab));
+}
+
+/* Is @slab from the node that the caller asks for? It may be gone; then the step that relies on the answer fails. */
+static inline bool node_match(const struct slab *slab, int node)
+{
+	return node == NUMA_NO_NODE || slub_nr_nodes == 1 || slab_nid(slab) == (unsigned int)node;
+}
+
+/* A slab out of the reserves serves only those who may use them. */
+static inline bool pfmemalloc_match(const struct slab *slab, gfp_t gfp)
+{
+	return likely(!(READ_ONCE(slab->page_flags) >> PG_pfmemalloc & 1)) || gfp_pfmemalloc_allowed(gfp);
 }
 
 static inline unsigned int oo_order(struct kmem_cache_order_objects x)
@@ -206,6 +258,19 @@ static inline unsigned int oo_objects(struct kmem_cache_order_objects x)
 static inline struct kmem_cache_cpu *cpu_slab_of(const struct kmem_cache *s, unsigned int cpu)
 {
 	return percpu_instance(s->cpu_slab, cpu);
+}
+
+/* Statistics of the CPU that the thread is thought to be on. A plain add: two threads on one CPU may lose a count. */
+static inline void stat(const struct kmem_cache *s, enum stat_item item)
+{
+#if KMM_CONFIG_SLUB_STATS
+	unsigned int *count = &cpu_slab_of(s, raw_cpu_id())->stat[item];
+
+	WRITE_ONCE(*count, READ_ONCE(*count) + 1);
+#else
+	(void)s;
+	(void)item;
+#endif
 }
 
 /* L[X]: one per CPU, for all caches; beside per-CPU memory because it outlives every cache. */

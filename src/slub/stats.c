@@ -33,11 +33,15 @@ static unsigned long count_free_on_node(struct kmem_cache_node *n)
 
 static void cache_line(char *line, struct kmem_cache *s)
 {
-	struct kmem_cache_node *n = get_node(s, 0);
-	unsigned long nr_free = count_free_on_node(n);
-	unsigned long nr_slabs = READ_ONCE(n->nr_slabs);
-	unsigned long nr_objs = READ_ONCE(n->total_objects);
+	unsigned long nr_free = 0, nr_slabs = 0, nr_objs = 0;
+	struct kmem_cache_node *n;
 
+	for_each_kmem_cache_node(s, nid, n)
+	{
+		nr_free += count_free_on_node(n);
+		nr_slabs += READ_ONCE(n->nr_slabs);
+		nr_objs += READ_ONCE(n->total_objects);
+	}
 	/* The counts are taken one after another while others allocate and free. */
 	nr_free = min_of(nr_free, nr_objs);
 	snprintf(line, SLABINFO_LINE,

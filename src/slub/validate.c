@@ -35,6 +35,15 @@ static unsigned int list_length(const struct kmem_cache *s, const struct slab *s
 	return nr;
 }
 
+/* @seen: one for each node. */
+static void count_slab(const struct slab *slab, struct slab_word w, struct census *seen)
+{
+	seen += slab_nid(slab);
+	seen->slabs++;
+	seen->objects += w.objects;
+	seen->inuse += w.inuse;
+}
+
 static void check_slab(const struct kmem_cache *s, const struct slab *slab, bool frozen, struct census *seen)
 {
 	struct slab_word w = slab_word_read(slab);
@@ -43,9 +52,7 @@ static void check_slab(const struct kmem_cache *s, const struct slab *slab, bool
 	PROVE("S1", w.objects && w.objects <= oo_objects(s->oo), s);
 	PROVE("S1", w.objects == w.inuse + list_length(s, slab, w.freelist), s);
 	PROVE("S2", w.frozen == frozen, s);
-	seen->slabs++;
-	seen->objects += w.objects;
-	seen->inuse += w.inuse;
+	count_slab(slab, w, seen);
 }
 
 static void check_cpu(struct kmem_cache *s, unsigned int cpu, struct census *seen)
@@ -62,7 +69,7 @@ static void check_cpu(struct kmem_cache *s, unsigned int cpu, struct census *see
 
 		check_slab(s, c->slab, true, seen);
 		PROVE("S1", slab_word_read(c->slab).inuse >= detached, s);
-		seen->inuse -= detached;
+		seen[slab_nid(c->slab)].inuse -= detached;
 	}
 	for (slab = c->partial; slab; slab = slab->next) {
 		check_slab(s, slab, true, seen);
@@ -73,7 +80,7 @@ static void check_cpu(struct kmem_cache *s, unsigned int cpu, struct census *see
 	kmm_unlock(cpu_lock(cpu));
 }
 
-static void check_node(struct kmem_cache *s, struct kmem_cache_node *n, struct census *seen)
+static void check_node(struct kmem_cache *s, struct kmem_cache_node *n, unsigned int nid, struct census *seen)
 {
 	unsigned long nr_partial = 0;
 	struct slab *slab;
@@ -82,6 +89,7 @@ static void check_node(struct kmem_cache *s, struct kmem_cache_node *n, struct c
 	cds_list_for_each_entry(slab, &n->partial, slab_list) {
 		check_slab(s, slab, false, seen);
 		PROVE("S3", slab->freelist != NULL, s);
+		PROVE("S3", slab_nid(slab) == nid, s);
 		nr_partial++;
 	}
 	PROVE("S6", n->nr_partial == nr_partial, s);
@@ -101,23 +109,24 @@ static void check_full(struct kmem_cache *s, struct census *seen)
 		if (w.frozen || w.freelist)
 			continue;
 		PROVE("S1", w.inuse == w.objects, s);
-		seen->slabs++;
-		seen->objects += w.objects;
-		seen->inuse += w.inuse;
+		count_slab(page_slab(page), w, seen);
 	}
 }
 
 void kmm_validate_cache(struct kmem_cache *s)
 {
-	struct kmem_cache_node *n = get_node(s, 0);
-	struct census seen = { 0 };
+	struct census seen[KMM_MAX_NUMNODES] = { { 0 } };
+	struct kmem_cache_node *n;
 
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		check_cpu(s, cpu, &seen);
-	check_node(s, n, &seen);
-	check_full(s, &seen);
-	PROVE("S7", n->nr_slabs == seen.slabs, s);
-	PROVE("S7", n->total_objects == seen.objects, s);
+		check_cpu(s, cpu, seen);
+	for_each_kmem_cache_node(s, nid, n) check_node(s, n, nid, seen);
+	check_full(s, seen);
+	for_each_kmem_cache_node(s, nid, n)
+	{
+		PROVE("S7", n->nr_slabs == seen[nid].slabs, s);
+		PROVE("S7", n->total_objects == seen[nid].objects, s);
+	}
 }
 
 void kmm_validate_slub(void)

@@ -174,7 +174,7 @@ static void tid_7_is_cpu_3_event_1(void **state)
 static void slab_word_after_allocate_slab(void **state)
 {
 	struct kmem_cache *s = kmem_cache_create("word", 64, 0, 0, NULL);
-	struct slab *slab = allocate_slab(s, GFP_KERNEL);
+	struct slab *slab = allocate_slab(s, GFP_KERNEL, NUMA_NO_NODE);
 	struct slab *list = NULL;
 
 	(void)state;

@@ -24,8 +24,8 @@ struct bench_case {
 };
 
 /* The cases of each file; ends with a case whose round is NULL. */
-extern const struct bench_case slab_cases[], page_cases[], page_thread_cases[], percpu_cases[], percpu_thread_cases[],
-	add_cases[];
+extern const struct bench_case slab_cases[], bulk_cases[], page_cases[], page_thread_cases[], percpu_cases[],
+	percpu_thread_cases[], add_cases[];
 extern const struct bench_case counter_cases[], counter_thread_cases[];
 
 /* The two rows whose ratio is printed. */

@@ -35,7 +35,7 @@ static bool csv, quick, threads, warming_up;
 
 unsigned int random_order[BULK];
 
-static const struct bench_case *const single_cases[] = { slab_cases, page_cases,    percpu_cases,
+static const struct bench_case *const single_cases[] = { slab_cases, bulk_cases,    page_cases, percpu_cases,
 							 add_cases,  counter_cases, NULL };
 /* On their own: glibc's malloc() is slower once a process has had a second thread. */
 static const struct bench_case *const thread_cases[] = { page_thread_cases, percpu_thread_cases, counter_thread_cases,

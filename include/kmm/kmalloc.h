@@ -89,6 +89,14 @@ KMM_API KMM_MUST_CHECK KMM_ALLOC_SIZE(2) void *krealloc(const void *p, size_t si
 KMM_API void kfree(const void *p);
 
 /**
+ * kfree_bulk - kfree() of @nr pointers in one call.
+ * @nr:    count of pointers, any.      @p: the pointers; the array is used for sorting, and holds nothing afterwards.
+ *
+ * Context: as kfree(). Source: kfree_bulk(), include/linux/slab.h, Linux 6.1. Differs: as kfree().
+ */
+KMM_API void kfree_bulk(size_t nr, void **p);
+
+/**
  * ksize - bytes usable in an allocation, at least those asked for.
  * @p: the start of an allocation of kmalloc(), its family or kmem_cache_alloc(); NULL or ZERO_SIZE_PTR have 0 bytes. Any
  *     other pointer is reported and has 0 bytes too.

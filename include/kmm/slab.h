@@ -95,6 +95,33 @@ KMM_API KMM_MALLOC void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp);
 KMM_API void kmem_cache_free(struct kmem_cache *cache, void *object);
 
 /**
+ * kmem_cache_alloc_bulk - take @nr objects of one cache, all or none.
+ * @cache: live cache.      @gfp: as for kmem_cache_alloc().
+ * @nr:    count of objects, up to INT_MAX.      @objects: room for @nr pointers; undefined after a failure.
+ *
+ * As @nr calls of kmem_cache_alloc(), and much cheaper. Objects that were taken already are given back before a failure
+ * returns.
+ *
+ * Context: as kmem_cache_alloc().
+ * Return:  @nr, or 0 when memory ran out; errno is left alone.
+ * Source:  kmem_cache_alloc_bulk(), mm/slub.c, Linux 6.1.
+ */
+KMM_API KMM_MUST_CHECK int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t nr, void **objects);
+
+/**
+ * kmem_cache_free_bulk - give @nr objects back.
+ * @cache: the cache they came from; NULL: any cache or kmalloc(), each its own, as kfree_bulk().
+ * @nr:    count of objects, any.      @objects: the objects; the array is used for sorting, and holds nothing afterwards.
+ *
+ * As @nr calls of kmem_cache_free(). Much cheaper where neighbours in the array, or those that are a few places apart, are of
+ * one slab.
+ *
+ * Context: as kmem_cache_free().
+ * Source:  kmem_cache_free_bulk(), mm/slub.c, Linux 6.1. Differs: each pointer is checked, and NULL is ignored.
+ */
+KMM_API void kmem_cache_free_bulk(struct kmem_cache *cache, size_t nr, void **objects);
+
+/**
  * kmem_cache_shrink - free the empty slabs of a cache, those the CPUs hold included.
  * @cache: live cache.
  *

@@ -107,7 +107,7 @@ static void show_step(const char *step, const struct kmem_cache *s)
 	}
 	if (boot_caches_done && strcmp(step, "create_boot_cache") == 0) {
 		/* The kmalloc caches follow the same way; a line each will do. */
-		printf("  %-12s size %5u  align %5u  oo %#8x  min_partial %2lu  cpu_partial %2u\n", s->name, s->size,
+		printf("  %-15s size %5u  align %5u  oo %#8x  min_partial %2lu  cpu_partial %2u\n", s->name, s->size,
 		       s->align, s->oo.x, s->min_partial, s->cpu_partial);
 		return;
 	}

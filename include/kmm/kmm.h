@@ -14,6 +14,7 @@
 #include <kmm/memalloc.h>
 #include <kmm/mm.h>
 #include <kmm/numa.h>
+#include <kmm/overflow.h>
 #include <kmm/page_frag.h>
 #include <kmm/page_ref.h>
 #include <kmm/percpu.h>

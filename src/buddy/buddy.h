@@ -39,6 +39,8 @@ unsigned int buddy_node_of_cpu(unsigned int cpu);
 int buddy_nearest_node(unsigned int nid, unsigned int i);
 /* The node of a page that is online, or was: slabs ask for it without owning the page. */
 unsigned int buddy_page_nid(const struct page *page);
+/* Is there a zone DMA (dma=)? Without one __GFP_DMA means nothing. After buddy_start(). */
+bool buddy_has_zone_dma(void);
 /* Has the node any memory? One whose blocks were all taken away (kmm_offline_memory()) has none. A hint. */
 bool buddy_node_has_memory(unsigned int nid);
 /* mems_allowed: a mask of the process that may change at any time. A search that failed while it changed tries again. */

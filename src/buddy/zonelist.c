@@ -42,12 +42,17 @@ unsigned int node_distance(unsigned int from, unsigned int to)
 	return distances[from][to];
 }
 
+bool buddy_has_zone_dma(void)
+{
+	return populated_zone(&kmm_nodes[0].node_zones[ZONE_DMA]);
+}
+
 enum zone_type gfp_zone(gfp_t gfp)
 {
 	if ((gfp & (__GFP_MOVABLE | __GFP_HIGHMEM)) == (__GFP_MOVABLE | __GFP_HIGHMEM))
 		return ZONE_MOVABLE;
 	/* Without a zone for it, DMA memory is any memory. */
-	if (unlikely(gfp & __GFP_DMA) && populated_zone(&kmm_nodes[0].node_zones[ZONE_DMA]))
+	if (unlikely(gfp & __GFP_DMA) && buddy_has_zone_dma())
 		return ZONE_DMA;
 	return ZONE_NORMAL;
 }

@@ -119,8 +119,7 @@ static struct kmem_cache *bootstrap(struct kmem_cache *static_cache)
 	/* Slabs name their cache. With the CPUs' slabs flushed, all that have a free object are on the node list, and no
 	 * boot cache has filled a slab yet. */
 	flush_all(s);
-	for_each_kmem_cache_node(s, nid, n)
-	{
+	for_each_kmem_cache_node(s, nid, n) {
 		cds_list_for_each_entry(slab, &n->partial, slab_list)
 			slab->slab_cache = s;
 	}
@@ -129,30 +128,64 @@ static struct kmem_cache *bootstrap(struct kmem_cache *static_cache)
 	return s;
 }
 
-static const char *const kmalloc_names[KMALLOC_SHIFT_HIGH + 1] = {
-	[1] = "kmalloc-96",  [2] = "kmalloc-192", [3] = "kmalloc-8",   [4] = "kmalloc-16",  [5] = "kmalloc-32",
-	[6] = "kmalloc-64",  [7] = "kmalloc-128", [8] = "kmalloc-256", [9] = "kmalloc-512", [10] = "kmalloc-1k",
-	[11] = "kmalloc-2k", [12] = "kmalloc-4k", [13] = "kmalloc-8k",
+#define KMALLOC_NAMES(size)                                                                  \
+	{                                                                                    \
+		[KMALLOC_NORMAL] = "kmalloc-" size, [KMALLOC_CGROUP] = "kmalloc-cg-" size,   \
+		[KMALLOC_RECLAIM] = "kmalloc-rcl-" size, [KMALLOC_DMA] = "dma-kmalloc-" size \
+	}
+
+static const char *const kmalloc_names[KMALLOC_SHIFT_HIGH + 1][NR_KMALLOC_TYPES] = {
+	[1] = KMALLOC_NAMES("96"),  [2] = KMALLOC_NAMES("192"), [3] = KMALLOC_NAMES("8"),   [4] = KMALLOC_NAMES("16"),
+	[5] = KMALLOC_NAMES("32"),  [6] = KMALLOC_NAMES("64"),  [7] = KMALLOC_NAMES("128"), [8] = KMALLOC_NAMES("256"),
+	[9] = KMALLOC_NAMES("512"), [10] = KMALLOC_NAMES("1k"), [11] = KMALLOC_NAMES("2k"), [12] = KMALLOC_NAMES("4k"),
+	[13] = KMALLOC_NAMES("8k"),
 };
+
+static const slab_flags_t kmalloc_flags[NR_KMALLOC_TYPES] = {
+	[KMALLOC_NORMAL] = SLAB_KMALLOC,
+	[KMALLOC_CGROUP] = SLAB_KMALLOC | SLAB_ACCOUNT,
+	[KMALLOC_RECLAIM] = SLAB_KMALLOC | SLAB_RECLAIM_ACCOUNT,
+	[KMALLOC_DMA] = SLAB_KMALLOC | SLAB_CACHE_DMA,
+};
+
+static int create_kmalloc_cache(struct kmem_cache **made, unsigned int type, unsigned int index)
+{
+	struct kmem_cache *s = cache_alloc(kmem_cache, GFP_NOWAIT | __GFP_ZERO);
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	err = create_boot_cache(s, kmalloc_names[index][type], kmalloc_class_size(index), kmalloc_flags[type]);
+	if (err)
+		return err;
+	/* What is not accounted shares no cache with others; what is may. */
+	if (type != KMALLOC_NORMAL)
+		s->refcount = 1;
+	cds_list_add(&s->list, &slab_caches);
+	*made = s;
+	return 0;
+}
 
 static int create_kmalloc_caches(void)
 {
-	struct kmem_cache *made[KMALLOC_SHIFT_HIGH + 1] = { NULL };
+	static const uint8_t by_size[] = { 3, 4, 5, 6, 1, 7, 2, 8, 9, 10, 11, 12, 13 };
+	struct kmem_cache *made[NR_KMALLOC_TYPES][KMALLOC_SHIFT_HIGH + 1] = { { NULL } };
+	unsigned int nr_types = buddy_has_zone_dma() ? NR_KMALLOC_TYPES : KMALLOC_DMA;
 
-	for (unsigned int i = 1; i <= KMALLOC_SHIFT_HIGH; i++) {
-		struct kmem_cache *s = cache_alloc(kmem_cache, GFP_NOWAIT | __GFP_ZERO);
-		int err = s ? create_boot_cache(s, kmalloc_names[i], kmalloc_class_size(i), SLAB_KMALLOC) : -ENOMEM;
+	for (unsigned int type = 0; type < nr_types; type++) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(by_size); i++) {
+			int err = create_kmalloc_cache(&made[type][by_size[i]], type, by_size[i]);
 
-		if (err)
-			return err;
-		s->refcount = 1;
-		cds_list_add(&s->list, &slab_caches);
-		made[i] = s;
+			if (err)
+				return err;
+		}
 	}
 	/* Other threads may be inside kmalloc() while we start, and look here without a lock. They find nothing, or all of a
-	 * cache that no failure takes away again. RELEASE pairs with kmalloc_class(). */
-	for (unsigned int i = 1; i <= KMALLOC_SHIFT_HIGH; i++)
-		smp_store_release(&kmalloc_caches[KMALLOC_NORMAL][i], made[i]);
+	 * cache that no failure takes away again; and a normal one only when the others of its size are there. RELEASE pairs
+	 * with kmalloc_from() and kmalloc_special(). */
+	for (unsigned int type = nr_types; type-- > 0;)
+		for (unsigned int i = 1; i <= KMALLOC_SHIFT_HIGH; i++)
+			smp_store_release(&kmalloc_caches[type][i], made[type][i]);
 	return 0;
 }
 

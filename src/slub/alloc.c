@@ -9,6 +9,8 @@
  */
 #include "slub/alloc.h"
 
+#include <string.h>
+
 #include "base/boot.h"
 #include "slub/cpu_partial.h"
 #include "slub/idle.h"
@@ -174,5 +176,21 @@ noinline void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node)
 	if (!object)
 		object = alloc_from_new_slab(s, &pc);
 	idle_notify();
+	return object;
+}
+
+void zero_object(const struct kmem_cache *s, void *object)
+{
+	KMM_WARN_ONCE_AS("kmem_cache_alloc", s->ctor, "%s: a constructor and __GFP_ZERO: the object will be zero",
+			 s->name);
+	memset(object, 0, s->object_size);
+}
+
+void *cache_alloc_zeroed(struct kmem_cache *s, gfp_t gfp, int node)
+{
+	void *object = cache_alloc_fast(s, gfp, node);
+
+	if (likely(object))
+		zero_object(s, object);
 	return object;
 }

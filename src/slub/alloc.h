@@ -36,23 +36,16 @@ static force_inline void *cache_alloc_fast(struct kmem_cache *s, gfp_t gfp, int 
 	return v.freelist;
 }
 
-/* What is done with each object on its way to the caller. */
-static force_inline void alloc_hook_after(const struct kmem_cache *s, gfp_t gfp, void *object)
-{
-	if (unlikely(gfp & __GFP_ZERO) && likely(object != NULL)) {
-		KMM_WARN_ONCE_AS("kmem_cache_alloc", s->ctor,
-				 "%s: a constructor and __GFP_ZERO: the object will be zero", s->name);
-		memset(object, 0, s->object_size);
-	}
-}
+/* An object that is to be zero. Out of line, so that the call for any other ends in the fast path, or in a jump. */
+void zero_object(const struct kmem_cache *s, void *object);
+void *cache_alloc_zeroed(struct kmem_cache *s, gfp_t gfp, int node);
 
 /* What every allocating call of the public API is made of. @node: or NUMA_NO_NODE. */
 static force_inline void *cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
 {
-	void *object = cache_alloc_fast(s, gfp, node);
-
-	alloc_hook_after(s, gfp, object);
-	return object;
+	if (unlikely(gfp & __GFP_ZERO))
+		return cache_alloc_zeroed(s, gfp, node);
+	return cache_alloc_fast(s, gfp, node);
 }
 
 static force_inline void *cache_alloc(struct kmem_cache *s, gfp_t gfp)

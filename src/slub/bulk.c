@@ -94,7 +94,7 @@ KMM_API int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr, vo
 	}
 	if (unlikely(gfp & __GFP_ZERO)) {
 		for (size_t i = 0; i < nr; i++)
-			alloc_hook_after(s, gfp, objects[i]);
+			zero_object(s, objects[i]);
 	}
 	return (int)nr;
 }

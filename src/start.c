@@ -134,6 +134,7 @@ static int start_rooms(const struct kmm_config *config)
 	buddy_start_late();
 	percpu_counter_start();
 	percpu_ref_start();
+	mempool_start();
 	kmm_rcu_defer_start();
 	/* What was freed so far waits for the next free. */
 	if (option_background)

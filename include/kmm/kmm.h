@@ -12,6 +12,7 @@
 #include <kmm/kmalloc.h>
 #include <kmm/local_lock.h>
 #include <kmm/memalloc.h>
+#include <kmm/mempool.h>
 #include <kmm/mm.h>
 #include <kmm/numa.h>
 #include <kmm/overflow.h>

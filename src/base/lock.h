@@ -36,6 +36,7 @@ enum kmm_lock_rank {
 	KMM_RANK_WORK = 95,        /* delayed work: the queue and its thread */
 	KMM_RANK_REF = 96,         /* percpu_ref: modes, and refs that switch */
 	KMM_RANK_COUNTER = 97,     /* percpu_counter: the common counts */
+	KMM_RANK_MEMPOOL = 98,     /* mempools: the reserves, and who waits */
 	KMM_RANK_REPORT = 99,      /* one report at a time */
 };
 

@@ -17,6 +17,24 @@ static void release(struct percpu_ref *ref)
 	percpu_ref_exit(ref);
 }
 
+int use_pools(struct kmem_cache *objects);
+int use_pools(struct kmem_cache *objects)
+{
+	mempool_t pools[3];
+	mempool_t *const made[3] = { mempool_create_slab_pool(1, objects), mempool_create_kmalloc_pool(1, 100),
+				     mempool_create_page_pool(1, 2) };
+	unsigned int i;
+
+	if (mempool_init_slab_pool(&pools[0], 1, objects) || mempool_init_kmalloc_pool(&pools[1], 1, 100) ||
+	    mempool_init_page_pool(&pools[2], 1, 0))
+		return -1;
+	for (i = 0; i < 3; i++) {
+		mempool_destroy(made[i]);
+		mempool_exit(&pools[i]);
+	}
+	return mempool_initialized(&pools[0]);
+}
+
 long use_locks(struct cache __percpu *dynamic);
 long use_locks(struct cache __percpu *dynamic)
 {

@@ -13,7 +13,7 @@ void put_cpu_partial_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, stru
 	struct slab *oldslab = c->partial;
 
 	cpu_slab_assert_held(c);
-	if (drain && oldslab && oldslab->pobjects > s->cpu_partial) {
+	if (drain && oldslab && oldslab->pobjects > READ_ONCE(s->cpu_partial)) {
 		unfreeze_partials_locked(s, c, discard);
 		oldslab = NULL;
 		stat(s, CPU_PARTIAL_DRAIN);

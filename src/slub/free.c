@@ -44,7 +44,7 @@ static bool give_to_node_locked(struct kmem_cache *s, struct kmem_cache_node *n,
 {
 	if (!give(s, slab, old, new, head, tail))
 		return false;
-	if (!new.inuse && n->nr_partial >= s->min_partial) {
+	if (!new.inuse && n->nr_partial >= READ_ONCE(s->min_partial)) {
 		slabs_collect(discard, slab);
 	} else {
 		add_partial_locked(n, slab, PLACE_AT_TAIL);
@@ -61,7 +61,7 @@ static bool give_to_full_slab(struct kmem_cache *s, struct slab *slab, struct sl
 	struct slab *discard = NULL;
 	bool given;
 
-	if (s->cpu_partial && kmm_trylock(cpu_lock(cpu))) {
+	if (READ_ONCE(s->cpu_partial) && kmm_trylock(cpu_lock(cpu))) {
 		given = give_to_cpu_partial_locked(s, cpu, slab, old, new, head, tail, &discard);
 		kmm_unlock(cpu_lock(cpu));
 		idle_notify();
@@ -87,7 +87,7 @@ static bool give_last_object(struct kmem_cache *s, struct slab *slab, struct sla
 
 	kmm_lock(&n->list_lock);
 	given = give(s, slab, old, new, head, tail);
-	if (given && n->nr_partial >= s->min_partial) {
+	if (given && n->nr_partial >= READ_ONCE(s->min_partial)) {
 		remove_partial_locked(n, slab);
 		slabs_collect(&discard, slab);
 		stat(s, FREE_REMOVE_PARTIAL);

@@ -55,6 +55,7 @@ static struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_ca
 					    struct kmem_cache_cpu *c, void **freelist)
 {
 	struct slab *slab, *next, *first = NULL;
+	const unsigned int cpu_partial = READ_ONCE(s->cpu_partial);
 	unsigned int available = 0, nr_free;
 
 	/* A hint: a slab missed here costs a new slab, no more. */
@@ -77,7 +78,7 @@ static struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_ca
 			put_cpu_partial_locked(s, c, slab, false, NULL);
 			stat(s, CPU_PARTIAL_NODE);
 		}
-		if (!s->cpu_partial || available > s->cpu_partial / 2)
+		if (!cpu_partial || available > cpu_partial / 2)
 			break;
 	}
 	kmm_unlock(&n->list_lock);
@@ -106,7 +107,7 @@ static struct kmem_cache_node *next_rich_node(const struct kmem_cache *s, gfp_t 
 	while ((nid = buddy_nearest_node(from, ++*i)) >= 0) {
 		struct kmem_cache_node *n = get_node(s, (unsigned int)nid);
 
-		if (n && READ_ONCE(n->nr_partial) > s->min_partial &&
+		if (n && READ_ONCE(n->nr_partial) > READ_ONCE(s->min_partial) &&
 		    ((gfp & __GFP_ATOMIC) || node_allowed((unsigned int)nid)))
 			return n;
 	}
@@ -152,7 +153,9 @@ enum slab_modes unfreeze_slab_locked(struct kmem_cache *s, struct kmem_cache_nod
 
 	kmm_assert_held(&n->list_lock);
 	now = slab_word_unfreeze(s, slab, head, tail, nr, &remote);
-	if (!now.inuse && n->nr_partial >= s->min_partial) {
+	if (place == PLACE_BY_USE && remote)
+		stat(s, DEACTIVATE_REMOTE_FREES);
+	if (!now.inuse && n->nr_partial >= READ_ONCE(s->min_partial)) {
 		slabs_collect(discard, slab);
 		return M_FREE;
 	}
@@ -160,8 +163,6 @@ enum slab_modes unfreeze_slab_locked(struct kmem_cache *s, struct kmem_cache_nod
 		return M_FULL;
 	if (place == PLACE_BY_USE) {
 		place = remote ? PLACE_AT_TAIL : PLACE_AT_HEAD;
-		if (remote)
-			stat(s, DEACTIVATE_REMOTE_FREES);
 		stat(s, remote ? DEACTIVATE_TO_TAIL : DEACTIVATE_TO_HEAD);
 	}
 	add_partial_locked(n, slab, place);
@@ -172,14 +173,16 @@ enum slab_modes unfreeze_slab_locked(struct kmem_cache *s, struct kmem_cache_nod
  * Puts @rest back, unfreezes and lists: the end of both paths that use a slab without a CPU. The slab has at least one
  * object in use, so it is never empty here and nothing is discarded.
  */
-static void unfreeze_and_list_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab, void *rest)
+static enum slab_modes unfreeze_and_list_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct slab *slab,
+						void *rest, enum partial_place place)
 {
 	unsigned int nr;
 	void *tail = freelist_tail(s, slab, rest, &nr);
 	struct slab *empty = NULL;
+	const enum slab_modes mode = unfreeze_slab_locked(s, n, slab, rest, tail, nr, place, &empty);
 
-	unfreeze_slab_locked(s, n, slab, rest, tail, nr, PLACE_AT_HEAD, &empty);
 	kmm_assert(!empty);
+	return mode;
 }
 
 static struct slab *first_partial_locked(struct kmem_cache_node *n, gfp_t gfp)
@@ -208,7 +211,7 @@ static void *get_node_object(struct kmem_cache *s, struct kmem_cache_node *n, gf
 		 * from a shared list (slab_word.h): all are taken, and all but one given back. */
 		object = acquire_slab_locked(s, n, slab, true, &nr_free);
 		KMM_RACE_POINT("node_partial:object:frozen");
-		unfreeze_and_list_locked(s, n, slab, freeptr_get(s, object));
+		unfreeze_and_list_locked(s, n, slab, freeptr_get(s, object), PLACE_AT_HEAD);
 	}
 	kmm_unlock(&n->list_lock);
 	return object;
@@ -232,7 +235,9 @@ void node_partial_adopt_new(struct kmem_cache *s, struct slab *slab, void *rest)
 {
 	struct kmem_cache_node *n = slab_node(s, slab);
 
+	/* As if a CPU had used it and let it go at once. */
 	kmm_lock(&n->list_lock);
-	unfreeze_and_list_locked(s, n, slab, rest);
+	if (unfreeze_and_list_locked(s, n, slab, rest, PLACE_BY_USE) == M_FULL)
+		stat(s, DEACTIVATE_FULL);
 	kmm_unlock(&n->list_lock);
 }

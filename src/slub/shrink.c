@@ -64,7 +64,7 @@ unsigned long shrink_cache(struct kmem_cache *s)
 		kmm_unlock(&n->list_lock);
 	}
 	KMM_RACE_POINT("shrink:collected");
-	slabs_discard(s, discard);
+	slabs_discard_shrunk(s, discard);
 	return cache_nr_slabs(s);
 }
 

@@ -126,7 +126,6 @@ static void discard_slab(struct kmem_cache *s, struct slab *slab)
 	atomic_sub_relaxed(&n->nr_slabs, 1);
 	atomic_sub_relaxed(&n->total_objects, w.objects);
 	buddy_mod_nr_slab(slab_page(slab), -(1L << compound_order(slab_page(slab))), is_reclaimable(s));
-	stat(s, FREE_SLAB);
 	if (s->flags & SLAB_TYPESAFE_BY_RCU)
 		kmm_call_rcu(&slab->rcu, rcu_free_slab);
 	else
@@ -134,6 +133,13 @@ static void discard_slab(struct kmem_cache *s, struct slab *slab)
 }
 
 void slabs_discard(struct kmem_cache *s, struct slab *list)
+{
+	for (const struct slab *slab = list; KMM_CONFIG_SLUB_STATS && slab; slab = slab->next)
+		stat(s, FREE_SLAB);
+	slabs_discard_shrunk(s, list);
+}
+
+void slabs_discard_shrunk(struct kmem_cache *s, struct slab *list)
 {
 	while (list) {
 		struct slab *slab = list;

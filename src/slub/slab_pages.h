@@ -42,4 +42,7 @@ static inline void slabs_collect(struct slab **list, struct slab *slab)
  * at once. */
 void slabs_discard(struct kmem_cache *s, struct slab *list);
 
+/* The same for a shrink, which no statistics count, as in the kernel. */
+void slabs_discard_shrunk(struct kmem_cache *s, struct slab *list);
+
 #endif /* KMM_SLUB_SLAB_PAGES_H */

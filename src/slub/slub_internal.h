@@ -167,6 +167,7 @@ struct kmem_cache {
 	uint64_t size_inverse;    /* 2^64 / size, rounded up: tells multiples of size, see object_start_ok() */
 	void (*ctor)(void *object);
 
+	/* These two, and remote_node_defrag_ratio, are set at any time (slab_attr.h): written under slab_mutex, read RELAXED. */
 	unsigned long min_partial;             /* slabs */
 	unsigned int cpu_partial;              /* objects to keep on a CPU's partial list, about; 0: no such lists */
 	struct kmem_cache_order_objects oo;    /* what a slab should be */

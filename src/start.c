@@ -25,6 +25,7 @@
 #include "buddy/buddy.h"
 #include "percpu/percpu.h"
 #include "pool/pool.h"
+#include "slub/idle.h"
 #include "slub/layout.h"
 #include "slub/slub.h"
 
@@ -44,7 +45,7 @@ static const struct kmm_param start_params[] = {
 };
 
 static const struct kmm_param *const all_params[] = {
-	start_params, rcu_params, arena_params, percpu_params, buddy_params, slub_params, NULL,
+	start_params, rcu_params, arena_params, percpu_params, buddy_params, slub_params, slub_idle_params, NULL,
 };
 
 /* The environment first, so that the program's own words win. What a user typed wrong there must not stop a program
@@ -60,6 +61,7 @@ static int read_options(const struct kmm_config *config)
 	arena_options_reset();
 	buddy_options_reset();
 	slub_options_reset();
+	slub_idle_reset();
 	if (environment)
 		kmm_options_parse(environment, all_params, false);
 	if (config && config->options)

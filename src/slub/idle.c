@@ -2,8 +2,10 @@
  * idle.c - CPU slabs that nobody uses go back to their nodes. See idle.h.
  *
  * Owns:   s->swept_tid; the delayed work, which is pending while some CPU may hold something.
- * How:    every change of a CPU's {freelist, tid} is a new tid. A CPU whose tid is the one of the last look has not been used
- *         since, and is flushed. When no CPU holds anything, nothing is scheduled any more.
+ * How:    when CPUs have got SLUB_IDLE_SLABS slabs since the last time, a look is taken in SLUB_IDLE_MS, and again until
+ *         none holds anything. A few slabs are not worth a thread, so a small program has none.
+ *         Every change of a CPU's {freelist, tid} is a new tid. A CPU whose tid is the one of the last look has not been used
+ *         since, and is flushed.
  * Locks:  slab_mutex around the walk, in it what flush_cpu_slab() takes. swept_tid is the work's own.
  */
 #include "slub/idle.h"
@@ -12,7 +14,8 @@
 
 #define SLUB_IDLE_MS 2000
 
-unsigned int slub_idle_ms = SLUB_IDLE_MS;
+static unsigned int slub_idle_ms = SLUB_IDLE_MS; /* 0: never */
+unsigned int slub_idle_notes;
 
 /* True when the CPU is to be looked at again. */
 static bool sweep_cpu(struct kmem_cache *s, unsigned int cpu)
@@ -45,4 +48,22 @@ static void sweep_idle(struct kmm_work *work)
 		kmm_work_schedule(work, slub_idle_ms);
 }
 
-struct kmm_work slub_idle_work = KMM_WORK_INIT(sweep_idle);
+static struct kmm_work slub_idle_work = KMM_WORK_INIT(sweep_idle);
+
+noinline void idle_schedule(void)
+{
+	WRITE_ONCE(slub_idle_notes, 0);
+	if (slub_idle_ms)
+		kmm_work_schedule(&slub_idle_work, slub_idle_ms);
+}
+
+const struct kmm_param slub_idle_params[] = {
+	{ .name = "slub_idle_ms", .set = kmm_param_set_uint, .target = &slub_idle_ms, .max = 1000000 },
+	{ .name = NULL },
+};
+
+void slub_idle_reset(void)
+{
+	slub_idle_ms = SLUB_IDLE_MS;
+	slub_idle_notes = 0;
+}

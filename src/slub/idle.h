@@ -6,17 +6,30 @@
 #ifndef KMM_SLUB_IDLE_H
 #define KMM_SLUB_IDLE_H
 
+#include "base/options.h"
 #include "base/work.h"
 #include "slub/slub_internal.h"
 
-extern struct kmm_work slub_idle_work;
-extern unsigned int slub_idle_ms; /* 0: never */
+/* So many slabs in the hands of CPUs are worth a thread that wakes up for them. */
+#define SLUB_IDLE_SLABS 32
 
-/* A CPU got a slab: it is to be looked after. Called with no lock held; one load when it is known already. */
+extern unsigned int slub_idle_notes; /* slabs that CPUs got since the work was last scheduled, about */
+
+void idle_schedule(void);
+
+/* A CPU got a slab: if there are many, they are to be looked after. Called with no lock held. The count is RELAXED and a plain
+ * one: to lose some only puts the work off. */
 static inline void idle_notify(void)
 {
-	if (likely(READ_ONCE(slub_idle_ms)))
-		kmm_work_schedule(&slub_idle_work, slub_idle_ms);
+	const unsigned int notes = READ_ONCE(slub_idle_notes) + 1;
+
+	WRITE_ONCE(slub_idle_notes, notes);
+	if (unlikely(notes >= SLUB_IDLE_SLABS))
+		idle_schedule();
 }
+
+/* Boot parameter slub_idle_ms=. */
+extern const struct kmm_param slub_idle_params[];
+void slub_idle_reset(void);
 
 #endif /* KMM_SLUB_IDLE_H */

@@ -5,6 +5,7 @@
 #define KMM_KMM_H
 
 #include <kmm/contig.h>
+#include <kmm/cpu.h>
 #include <kmm/folio.h>
 #include <kmm/gfp.h>
 #include <kmm/hotplug.h>

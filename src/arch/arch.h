@@ -45,9 +45,12 @@
  *   unsigned int raw_cpu_id(void)     this thread's guess, below kmm_nr_cpu_ids; one thread-local load. Any value is
  *                                     correct to use: in atomic mode a wrong guess costs a contended line, no more
  *   unsigned int cpu_id_refresh(void) asks the system and renews the guess, unless it is held; slow paths call it
+ *   unsigned int cpu_id_stand_in(cpu) who threads on @cpu are thought to be on: another one while it is offline
+ *   bool cpu_id_online(cpu)           nobody stands in for it
  *   void cpu_id_hold(void)            the guess does not change from now on
  *   bool cpu_id_let_go(void)          undoes one hold of this thread; false if it has none
  *   void cpu_id_pin(int cpu)          test override: this thread is on @cpu (modulo the count) from now on; -1 ends it
+ *   void cpu_id_set_stand_in(cpu, other)   @cpu is offline; or with itself, online
  *   void cpu_id_set_count(nr)         sets kmm_nr_cpu_ids and renews the caller's guess
  */
 #ifndef KMM_ARCH_H

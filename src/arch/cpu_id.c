@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * cpu_id.c - asking the system for the CPU, and the test override.
  *
- * Owns:   kmm_nr_cpu_ids, kmm_cpu_guess, kmm_cpu_held, the pin of each thread.
- * Locks:  none: everything but the count is thread-local.
+ * Owns:   kmm_nr_cpu_ids, kmm_cpu_guess, kmm_cpu_held, the pin of each thread; the stand-ins of offline CPUs.
+ * Locks:  none: everything but the count and the stand-ins is thread-local. These have one writer at a time, and are read
+ *         RELAXED: each entry is a number that was right a moment ago, and orders nothing.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -23,6 +24,9 @@ __thread unsigned int kmm_cpu_held __attribute__((tls_model("initial-exec")));
 
 static __thread unsigned int pin __attribute__((tls_model("initial-exec"))); /* CPU + 1, 0 for none */
 
+/* By CPU: 1 + who stands in for it; 0 while it is online. */
+static unsigned short stand_ins[CPU_ID_MAX_STAND_INS];
+
 /* A thread that may not be moved, and a system that cannot tell, leave it where it is thought to be. */
 static int where_now(void)
 {
@@ -34,9 +38,25 @@ static int where_now(void)
 	return cpu < 0 ? (int)kmm_cpu_guess : cpu;
 }
 
+unsigned int cpu_id_stand_in(unsigned int cpu)
+{
+	unsigned int other = 0;
+
+	if (cpu < CPU_ID_MAX_STAND_INS)
+		other = __atomic_load_n(&stand_ins[cpu], __ATOMIC_RELAXED);
+	return other ? other - 1 : cpu;
+}
+
+void cpu_id_set_stand_in(unsigned int cpu, unsigned int other)
+{
+	__atomic_store_n(&stand_ins[cpu], (unsigned short)(other == cpu ? 0 : other + 1), __ATOMIC_RELAXED);
+}
+
 unsigned int cpu_id_refresh(void)
 {
-	kmm_cpu_guess = (unsigned int)where_now() % __atomic_load_n(&guess_count, __ATOMIC_RELAXED);
+	const unsigned int cpu = (unsigned int)where_now() % __atomic_load_n(&guess_count, __ATOMIC_RELAXED);
+
+	kmm_cpu_guess = kmm_cpu_held ? cpu : cpu_id_stand_in(cpu);
 	return kmm_cpu_guess;
 }
 

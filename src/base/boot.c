@@ -18,6 +18,7 @@
 
 #include "arch/arch.h"
 #include "base/boot.h"
+#include "base/cpu_hotplug.h"
 #include "base/fork.h"
 #include "base/lock.h"
 #include "base/report.h"
@@ -134,6 +135,7 @@ static void stop_locked(enum kmm_boot_state next)
 		in_transition = false;
 		mapped = next == KMM_DEAD;
 	}
+	cpu_hotplug_stop();
 	state_set(next);
 }
 

@@ -19,6 +19,7 @@
 enum kmm_lock_rank {
 	KMM_RANK_RCU_USE = 3,      /* whether RCU is used; held across fork */
 	KMM_RANK_BOOT = 5,         /* start and end of the library */
+	KMM_RANK_CPU_HOTPLUG = 8,  /* one CPU that goes offline or comes back */
 	KMM_RANK_SLAB_MUTEX = 10,  /* cache registry, create and destroy */
 	KMM_RANK_LISTS = 15,       /* mapping, shrinker list, vmalloc areas */
 	KMM_RANK_PCPU_MODULE = 18, /* objects with static per-CPU variables */

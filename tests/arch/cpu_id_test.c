@@ -106,6 +106,47 @@ static void guess_that_is_held_comes_down_with_the_count(void **state)
 	assert_int_equal(cpu_id_refresh(), 3);
 }
 
+static void guess_is_renewed_to_the_stand_in_of_an_offline_cpu(void **state)
+{
+	(void)state;
+	cpu_id_set_count(4);
+	cpu_id_pin(2);
+	assert_true(cpu_id_online(2));
+	cpu_id_set_stand_in(2, 0);
+	assert_false(cpu_id_online(2));
+	/* Not before it is renewed. */
+	assert_int_equal(raw_cpu_id(), 2);
+	assert_int_equal(cpu_id_refresh(), 0);
+	assert_int_equal(cpu_id_refresh(), 0);
+	cpu_id_set_stand_in(2, 2);
+	assert_true(cpu_id_online(2));
+	assert_int_equal(cpu_id_refresh(), 2);
+}
+
+static void guess_that_is_held_may_be_of_an_offline_cpu(void **state)
+{
+	(void)state;
+	cpu_id_set_count(4);
+	cpu_id_pin(3);
+	cpu_id_hold();
+	cpu_id_set_stand_in(3, 1);
+	assert_int_equal(cpu_id_refresh(), 3);
+	assert_true(cpu_id_let_go());
+	assert_int_equal(cpu_id_refresh(), 1);
+	cpu_id_set_stand_in(3, 3);
+}
+
+static void cpus_beyond_the_table_are_online(void **state)
+{
+	(void)state;
+	cpu_id_set_stand_in(CPU_ID_MAX_STAND_INS - 1, 0);
+	assert_false(cpu_id_online(CPU_ID_MAX_STAND_INS - 1));
+	cpu_id_set_stand_in(CPU_ID_MAX_STAND_INS - 1, CPU_ID_MAX_STAND_INS - 1);
+	assert_true(cpu_id_online(CPU_ID_MAX_STAND_INS - 1));
+	assert_true(cpu_id_online(CPU_ID_MAX_STAND_INS));
+	assert_true(cpu_id_online(~0u));
+}
+
 static void pin_to_own_index(unsigned int index, void *arg)
 {
 	unsigned int *nr_bad = arg, i;
@@ -142,6 +183,9 @@ int main(void)
 		cmocka_unit_test_setup(refresh_leaves_errno_alone, one_cpu_unpinned),
 		cmocka_unit_test_setup(guess_that_is_held_stays, one_cpu_unpinned),
 		cmocka_unit_test_setup(guess_that_is_held_comes_down_with_the_count, one_cpu_unpinned),
+		cmocka_unit_test_setup(guess_is_renewed_to_the_stand_in_of_an_offline_cpu, one_cpu_unpinned),
+		cmocka_unit_test_setup(guess_that_is_held_may_be_of_an_offline_cpu, one_cpu_unpinned),
+		cmocka_unit_test_setup(cpus_beyond_the_table_are_online, one_cpu_unpinned),
 		cmocka_unit_test_setup(each_thread_has_a_pin_of_its_own, one_cpu_unpinned),
 	};
 

@@ -34,7 +34,7 @@ KMM_API size_t kmm_memory_block_size(void);
  *
  * Context: any thread, not a signal handler; hold no libkmm lock; may sleep. The first call starts the library.
  * Return:  0; -EINVAL (reported) for a node that does not exist or a size that is none; -ENOMEM (reported) when there is no room
- *          for all of it, or after kmm_exit(). Nothing has changed then.
+ *          for all of it, or no memory for what the library needs to use it, or after kmm_exit(). Nothing has changed then.
  * Source:  add_memory(), mm/memory_hotplug.c, Linux 6.1. Differs: where it goes is not the caller's choice.
  */
 KMM_API int kmm_add_memory(int nid, size_t size);
@@ -43,9 +43,10 @@ KMM_API int kmm_add_memory(int nid, size_t size);
  * kmm_offline_memory - take a range away: its memory goes back to the system, and the limit sinks by its size.
  * @pfn:   number of its first page.      @nr_pages: its pages. Both are multiples of a memory block.
  *
- * The range lies in one zone. Pages in use are asked to move elsewhere where somebody can do that; while the call is at work,
- * no free page of the range is handed out. A range that was never needed can go as well. The address space stays readable
- * and reads as zeros.
+ * The range lies in one zone. Object caches free their empty slabs first. Pages in use are asked to move elsewhere where somebody
+ * can do that; while the call is at work, no free page of the range is handed out. A range that was never needed can go as
+ * well. A node may lose all its memory: requests for it are then served by other nodes, or fail if they insist on it
+ * (__GFP_THISNODE). The address space stays readable and reads as zeros.
  *
  * Context: as kmm_add_memory().
  * Return:  0; -EINVAL (reported) for a range that is not whole memory blocks, lies outside the limit or in two zones, or

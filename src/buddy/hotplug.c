@@ -11,8 +11,12 @@
  *             is no multiple of a section, cannot go. What is added first takes the place of what was removed, then the room
  *             behind the node's last zone, from its last page on, wherever that is in a section; pages come online when they
  *             are needed. Adding is all or none.
+ * Notifiers:  see memory_notify.h. A range that is to go is announced before anything else, so that what rooms above keep of
+ *             it is free when it is isolated.
  * fork:       a child forked in the midst of a removal finds the range as it was before.
- * Source:     offline_pages(), add_memory(), mm/memory_hotplug.c, Linux 6.1. Differs: adding and onlining are one step.
+ * Source:     offline_pages(), add_memory(), online_pages(), node_states_check_changes_online(), mm/memory_hotplug.c,
+ *             Linux 6.1. Differs: adding and onlining are one step; MEM_GOING_OFFLINE comes before the isolation, which would
+ *             fail on every empty slab that a cache keeps.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -23,6 +27,7 @@
 #include "base/race.h"
 #include "base/report.h"
 #include "buddy/buddy_internal.h"
+#include "buddy/hotplug_internal.h"
 
 static struct kmm_lock hotplug_lock = KMM_LOCK_INIT(KMM_RANK_LISTS, "hotplug_lock");
 static pthread_cond_t operation_done = PTHREAD_COND_INITIALIZER;
@@ -78,6 +83,7 @@ static const struct kmm_fork_handler fork_handler = {
 void hotplug_start(void)
 {
 	kmm_fork_register(&fork_handler);
+	memory_notify_start();
 }
 
 size_t kmm_memory_block_size(void)
@@ -92,6 +98,35 @@ static void sizes_have_changed(void)
 	for_each_populated_zone(zone)
 		setup_zone_pageset(zone);
 	refresh_vm_stats();
+}
+
+/* Pages of the limit in the zones of a node up to @highest. */
+static unsigned long node_present_pages(const struct pglist_data *node, enum zone_type highest)
+{
+	unsigned long nr_pages = 0;
+
+	for (unsigned int idx = 0; idx <= highest; idx++)
+		nr_pages += READ_ONCE(node->node_zones[idx].present_pages);
+	return nr_pages;
+}
+
+/* A change for notifiers, of pages in @zone, whose node has no memory but @nr_beside of them. Nobody else changes that. */
+static struct memory_notify describe_change(const struct zone *zone, unsigned long start, unsigned long nr_pages,
+					    unsigned long nr_beside)
+{
+	const struct pglist_data *node = zone->zone_pgdat;
+	struct memory_notify change = {
+		.start_pfn = start,
+		.nr_pages = nr_pages,
+		.status_change_nid_normal = NUMA_NO_NODE,
+		.status_change_nid = NUMA_NO_NODE,
+	};
+
+	if (zone->idx <= ZONE_NORMAL && node_present_pages(node, ZONE_NORMAL) == nr_beside)
+		change.status_change_nid_normal = node->node_id;
+	if (node_present_pages(node, ZONE_MOVABLE) == nr_beside)
+		change.status_change_nid = node->node_id;
+	return change;
 }
 
 static bool any_removed(unsigned long start, unsigned long end)
@@ -178,8 +213,16 @@ static void report_failure(unsigned long start, unsigned long nr_pages, const ch
 		   first + ((unsigned long long)nr_pages << PAGE_SHIFT) - 1, reason);
 }
 
+static void report_busy(unsigned long start, unsigned long nr_pages, int err, unsigned long busy)
+{
+	if (err == -EBUSY)
+		dump_page(arena_pfn_to_page(busy), "unmovable page");
+	report_failure(start, nr_pages, err == -EBUSY ? "unmovable page" : "lack of memory");
+}
+
 static int offline_range(unsigned long start, unsigned long nr_pages)
 {
+	struct memory_notify change;
 	unsigned long busy;
 	struct zone *zone;
 	const char *reason = refuse_range(start, nr_pages, &zone);
@@ -189,13 +232,18 @@ static int offline_range(unsigned long start, unsigned long nr_pages)
 		report_failure(start, nr_pages, reason);
 		return -EINVAL;
 	}
-	err = remove_range(zone, start, start + nr_pages, &busy);
-	if (err == -EBUSY)
-		dump_page(arena_pfn_to_page(busy), "unmovable page");
-	if (err)
-		report_failure(start, nr_pages, err == -EBUSY ? "unmovable page" : "lack of memory");
-	else
+	change = describe_change(zone, start, nr_pages, nr_pages);
+	err = memory_notify(MEM_GOING_OFFLINE, &change);
+	if (err) {
+		report_failure(start, nr_pages, "notifier failure");
+	} else {
+		err = remove_range(zone, start, start + nr_pages, &busy);
+		if (err)
+			report_busy(start, nr_pages, err, busy);
+	}
+	if (!err)
 		sizes_have_changed();
+	memory_notify(err ? MEM_CANCEL_OFFLINE : MEM_OFFLINE, &change);
 	return err;
 }
 
@@ -239,33 +287,133 @@ static unsigned long node_room(struct pglist_data *node)
 	return nr_pages;
 }
 
-/* Sections of @zone come back, @nr_pages at most. Returns how many pages did not. */
-static unsigned long readmit_sections(struct zone *zone, unsigned long nr_pages)
+/* The ranges that an addition brings, one after the other: the sections that were removed, zone by zone, then new ones. It is
+ * the same each time, as long as nothing was added. */
+struct addition {
+	struct pglist_data *node;
+	unsigned long left; /* pages */
+	unsigned int idx;   /* of the zone that is looked at for removed sections from @pfn on */
+	unsigned long pfn;
+	struct zone *zone; /* where the range found belongs */
+	unsigned long start, nr_pages;
+	bool described, described_normal; /* a range before it, and one that any request can use */
+};
+
+static void found_range(struct addition *addition, struct zone *zone, unsigned long start, unsigned long nr_pages)
 {
-	kmm_lock(&zone->lock);
+	addition->zone = zone;
+	addition->start = start;
+	addition->nr_pages = nr_pages;
+	addition->left -= nr_pages;
+	addition->pfn = start + nr_pages;
+}
+
+/* Removed sections of @zone side by side. */
+static bool next_removed_range(struct addition *addition, struct zone *zone)
+{
+	unsigned long start = 0, nr_pages = 0;
+
 	for_each_removed_section(pfn, zone)
 	{
+		if (pfn < addition->pfn)
+			continue;
 		if (!nr_pages)
+			start = pfn;
+		if (pfn != start + nr_pages || nr_pages == addition->left)
 			break;
-		zone_readmit_locked(zone, pfn, pfn + PAGES_PER_SECTION);
-		nr_pages -= PAGES_PER_SECTION;
+		nr_pages += PAGES_PER_SECTION;
 	}
-	kmm_unlock(&zone->lock);
+	if (nr_pages)
+		found_range(addition, zone, start, nr_pages);
 	return nr_pages;
+}
+
+static bool next_range(struct addition *addition)
+{
+	struct zone *last = last_zone(addition->node);
+
+	if (!addition->left)
+		return false;
+	for (; addition->idx < MAX_NR_ZONES; addition->idx++)
+		if (next_removed_range(addition, &addition->node->node_zones[addition->idx]))
+			return true;
+	found_range(addition, last, last->end_pfn, addition->left);
+	return true;
+}
+
+/* Only the first range is the first memory of its node. */
+static struct memory_notify describe_range(struct addition *addition)
+{
+	struct memory_notify change = describe_change(addition->zone, addition->start, addition->nr_pages, 0);
+
+	if (addition->described)
+		change.status_change_nid = NUMA_NO_NODE;
+	if (addition->described_normal)
+		change.status_change_nid_normal = NUMA_NO_NODE;
+	addition->described = true;
+	addition->described_normal |= addition->zone->idx <= ZONE_NORMAL;
+	return change;
+}
+
+/* Up to the range at @last, which was refused. */
+static void cancel_addition(struct addition addition, unsigned long last)
+{
+	do {
+		struct memory_notify change;
+
+		next_range(&addition);
+		change = describe_range(&addition);
+		memory_notify(MEM_CANCEL_ONLINE, &change);
+	} while (addition.start != last);
+}
+
+/* All ranges, before the first comes. */
+static int announce_addition(struct addition addition)
+{
+	const struct addition announced = addition;
+
+	while (next_range(&addition)) {
+		const struct memory_notify change = describe_range(&addition);
+		const int err = memory_notify(MEM_GOING_ONLINE, &change);
+
+		if (err) {
+			cancel_addition(announced, addition.start);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void admit_range(const struct addition *addition)
+{
+	struct zone *zone = addition->zone;
+
+	kmm_lock(&zone->lock);
+	if (addition->start == zone->end_pfn)
+		zone_extend_locked(zone, addition->nr_pages);
+	else
+		zone_readmit_locked(zone, addition->start, addition->start + addition->nr_pages);
+	kmm_unlock(&zone->lock);
+	sizes_have_changed();
 }
 
 static int add_to_node(struct pglist_data *node, unsigned long nr_pages)
 {
-	struct zone *zone = last_zone(node);
+	struct addition addition = { .node = node, .left = nr_pages };
+	int err;
 
-	if (node_room(node) < nr_pages)
+	if (KMM_WARN_AS("kmm_add_memory", node_room(node) < nr_pages,
+			"no room for %#lx pages on node %d; mem_max= makes room", nr_pages, node->node_id))
 		return -ENOMEM;
-	for (unsigned int idx = 0; idx < MAX_NR_ZONES; idx++)
-		nr_pages = readmit_sections(&node->node_zones[idx], nr_pages);
-	kmm_lock(&zone->lock);
-	zone_extend_locked(zone, nr_pages);
-	kmm_unlock(&zone->lock);
-	sizes_have_changed();
+	err = announce_addition(addition);
+	if (KMM_WARN_AS("kmm_add_memory", err, "notifier failure: error %d", err))
+		return err;
+	while (next_range(&addition)) {
+		const struct memory_notify change = describe_range(&addition);
+
+		admit_range(&addition);
+		memory_notify(MEM_ONLINE, &change);
+	}
 	return 0;
 }
 
@@ -288,6 +436,5 @@ int kmm_add_memory(int nid, size_t size)
 	mem_hotplug_begin();
 	err = add_to_node(NODE_DATA(nid), size >> PAGE_SHIFT);
 	mem_hotplug_done();
-	KMM_WARN(err, "no room for %#zx bytes on node %d; mem_max= makes room", size, nid);
 	return err;
 }

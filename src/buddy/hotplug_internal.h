@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * hotplug_internal.h - how hotplug.c tells others of memory.
+ */
+#ifndef KMM_BUDDY_HOTPLUG_INTERNAL_H
+#define KMM_BUDDY_HOTPLUG_INTERNAL_H
+
+#include "buddy/memory_notify.h"
+
+/* memory_notify.c: nobody is told of anything yet. */
+void memory_notify_start(void);
+/* Tells all. What the first one says who refuses, when @event is MEM_GOING_*; otherwise 0. */
+int memory_notify(enum memory_event event, const struct memory_notify *change);
+
+#endif /* KMM_BUDDY_HOTPLUG_INTERNAL_H */

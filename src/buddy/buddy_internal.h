@@ -164,7 +164,7 @@ static inline unsigned int node_of_cpu(unsigned int cpu)
 {
 	return kmm_node_of_cpu[cpu];
 }
-unsigned int node_nr_cpus(unsigned int nid);
+unsigned int node_nr_cpus(unsigned int nid); /* online ones */
 /* Reclaim of another node's memory pays up to this distance only. */
 #define RECLAIM_DISTANCE 30
 static inline bool many_nodes(void)

@@ -84,6 +84,7 @@ void hotplug_start(void)
 {
 	kmm_fork_register(&fork_handler);
 	memory_notify_start();
+	cpu_dead_start();
 }
 
 size_t kmm_memory_block_size(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * hotplug_internal.h - how hotplug.c tells others of memory.
+ * hotplug_internal.h - how hotplug.c tells others of memory, and how its neighbours are started.
  */
 #ifndef KMM_BUDDY_HOTPLUG_INTERNAL_H
 #define KMM_BUDDY_HOTPLUG_INTERNAL_H
@@ -10,5 +10,8 @@
 void memory_notify_start(void);
 /* Tells all. What the first one says who refuses, when @event is MEM_GOING_*; otherwise 0. */
 int memory_notify(enum memory_event event, const struct memory_notify *change);
+
+/* cpu_dead.c */
+void cpu_dead_start(void);
 
 #endif /* KMM_BUDDY_HOTPLUG_INTERNAL_H */

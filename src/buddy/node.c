@@ -30,7 +30,7 @@ unsigned int node_nr_cpus(unsigned int nid)
 	unsigned int nr = 0;
 
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		nr += node_of_cpu(cpu) == nid;
+		nr += cpu_id_online(cpu) && node_of_cpu(cpu) == nid;
 	return nr;
 }
 

@@ -16,6 +16,7 @@
 #include <limits.h>
 
 #include "arena/memblock.h"
+#include "base/cpu_hotplug.h"
 #include "base/report.h"
 #include "buddy/mmzone.h"
 
@@ -44,7 +45,7 @@ static int stat_threshold(const struct zone *zone)
 {
 	const int size = fls_long(zone_managed_pages(zone) >> (27 - PAGE_SHIFT)); /* of units of 128 MiB */
 
-	return min_of(2 * fls(kmm_nr_cpu_ids) * (1 + size), STAT_THRESHOLD_MAX);
+	return min_of(2 * fls(nr_cpus_online()) * (1 + size), STAT_THRESHOLD_MAX);
 }
 
 /* A node counts as coarsely as its largest zone. */

@@ -22,6 +22,7 @@
 #include "slub/node_partial.h"
 #include "slub/slab_pages.h"
 #include "slub/slub.h"
+#include "slub/slub_hotplug.h"
 #include "slub/slub_report.h"
 
 /* A lock a line: neighbours are other CPUs. */
@@ -225,6 +226,7 @@ int kmem_cache_init(void)
 	slab_state = UP;
 	trace("slab_state UP", NULL);
 	slub_fork_register();
+	slub_hotplug_register();
 	return 0;
 }
 

@@ -68,7 +68,7 @@ static inline bool mempool_initialized(mempool_t *pool)
  * @min_nr:    elements in reserve, 0 or more. With 0, one is kept once it was freed.
  * @alloc_fn:  allocates an element.      @free_fn: frees one.      @pool_data: handed to both.
  * @gfp_mask:  how memory for the reserve may be found; handed to @alloc_fn.
- * @node_id:   the node that the list of the elements comes from; NUMA_NO_NODE: any.
+ * @node_id:   the node that the list of the elements comes from, as for kmalloc_node(); NUMA_NO_NODE: the caller's.
  *
  * Context: as kmalloc() with @gfp_mask, and as @alloc_fn.
  * Return:  0; -ENOMEM when memory ran out; -EINVAL for a negative @min_nr or a missing function (reported). Then nothing is

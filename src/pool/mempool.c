@@ -127,7 +127,6 @@ int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, me
 {
 	const int nr_slots = max_of(min_nr, 1);
 
-	(void)node_id;
 	*pool = (mempool_t){
 		.min_nr = min_nr,
 		.nr_slots = nr_slots,
@@ -138,7 +137,7 @@ int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, me
 	if (KMM_WARN(min_nr < 0, "min_nr %d is negative", min_nr) ||
 	    KMM_WARN(!alloc_fn || !free_fn, "a function is missing"))
 		return -EINVAL;
-	pool->elements = kmalloc_array((size_t)nr_slots, sizeof(void *), gfp_mask);
+	pool->elements = kmalloc_array_node((size_t)nr_slots, sizeof(void *), gfp_mask, node_id);
 	if (!pool->elements)
 		return -ENOMEM;
 	if (fill_new(pool, gfp_mask)) {
@@ -162,7 +161,7 @@ static bool exit_pool(const char *caller, mempool_t *pool)
 		return true;
 	if (KMM_WARN_AS(caller, mempool_is_waited_for(pool), "threads wait for pool %p", (void *)pool))
 		return false;
-	while (!is_dead() && (element = mempool_take(pool)))
+	while ((element = mempool_take(pool)))
 		pool->free(element, pool->pool_data);
 	kfree(mempool_close(pool));
 	return true;
@@ -176,7 +175,7 @@ void mempool_exit(mempool_t *pool)
 mempool_t *mempool_create_node(int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data,
 			       gfp_t gfp_mask, int node_id)
 {
-	mempool_t *pool = kmalloc(sizeof(*pool), gfp_mask);
+	mempool_t *pool = kmalloc_node(sizeof(*pool), gfp_mask, node_id);
 
 	if (pool && mempool_init_node(pool, min_nr, alloc_fn, free_fn, pool_data, gfp_mask, node_id)) {
 		kfree(pool);

@@ -270,6 +270,34 @@ static void an_empty_reserve_is_worth_a_second_try(void **state)
 	world_expect_silence();
 }
 
+static void *to_free_meanwhile;
+
+/* Has nothing. Inside the second call somebody frees an element. */
+static void *nothing_but_meanwhile(gfp_t gfp, void *pool_data)
+{
+	if (gfp & __GFP_IO)
+		mempool_free(to_free_meanwhile, &pool);
+	return source_alloc(gfp, pool_data);
+}
+
+static void the_reserve_is_looked_at_behind_the_second_try(void **state)
+{
+	void *elements[RESERVE];
+
+	(void)state;
+	mempool_exit(&pool);
+	assert_int_equal(mempool_init(&pool, RESERVE, nothing_but_meanwhile, source_free, &source), 0);
+	empty_the_pool(elements);
+	to_free_meanwhile = elements[1];
+	assert_ptr_equal(mempool_alloc(&pool, GFP_NOWAIT | __GFP_IO), elements[1]);
+	assert_ptr_equal(mempool_alloc(&pool, GFP_NOIO | __GFP_IO), elements[1]);
+	assert_int_equal(nr_waits(), 0);
+	mempool_free(elements[0], &pool);
+	to_free_meanwhile = NULL;
+	mempool_free(elements[1], &pool);
+	world_expect_silence();
+}
+
 static void what_is_freed_fills_the_reserve_first(void **state)
 {
 	void *elements[RESERVE], *more[3];
@@ -672,6 +700,26 @@ static void a_pool_of_pages(void **state)
 	expect_free_pages();
 }
 
+/* Nodes */
+
+static void a_pool_comes_from_the_node_that_is_asked_for(void **state)
+{
+	mempool_t *made;
+
+	(void)state;
+	source_init(&source, SOURCE_ELEMENTS);
+	assert_int_equal(world_start("numa=fake=2", WORLD_LIMIT, WORLD_CPUS), 0);
+	cpu_id_pin(0);
+	for (int node = 0; node < 2; node++) {
+		made = mempool_create_node(100, source_alloc, source_free, &source, GFP_KERNEL, node);
+		assert_non_null(made);
+		assert_int_equal(page_to_nid(virt_to_page(made)), node);
+		assert_int_equal(page_to_nid(virt_to_page(made->elements)), node);
+		mempool_destroy(made);
+	}
+	world_expect_silence();
+}
+
 /* The process */
 
 static void nobody_waits_in_the_child_of_a_fork(void **state)
@@ -752,6 +800,7 @@ int main(void)
 		TEST(the_function_is_asked_before_the_reserve),
 		TEST(the_reserve_is_there_when_the_function_has_nothing),
 		TEST(an_empty_reserve_is_worth_a_second_try),
+		TEST(the_reserve_is_looked_at_behind_the_second_try),
 		TEST(what_is_freed_fills_the_reserve_first),
 		TEST(elements_are_not_zeroed),
 		TEST(who_waits_gets_what_is_freed),
@@ -769,6 +818,7 @@ int main(void)
 		TEST(a_pool_of_objects_of_a_cache),
 		TEST(a_pool_of_memory_of_one_size),
 		TEST(a_pool_of_pages),
+		cmocka_unit_test_teardown(a_pool_comes_from_the_node_that_is_asked_for, world_teardown),
 		TEST(nobody_waits_in_the_child_of_a_fork),
 		cmocka_unit_test_setup_teardown(after_the_end_nothing_is_done, world_setup, world_only_teardown),
 	};

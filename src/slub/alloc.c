@@ -93,7 +93,9 @@ static void *refill_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, const
 static void *install_new_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, const struct partial_context *pc,
 				struct slab *slab, void *freelist, struct slab **discard)
 {
-	void *object = refill_locked(s, c, pc, discard);
+	/* What is far away was looked at before. Now there is something near. */
+	const struct partial_context near = { .gfp = pc->gfp | __GFP_THISNODE, .node = pc->node };
+	void *object = refill_locked(s, c, &near, discard);
 
 	if (object) {
 		slab_word_init(slab, (struct slab_word){ .freelist = freelist, .objects = slab_objects(slab) });

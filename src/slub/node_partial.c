@@ -85,13 +85,23 @@ static struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_ca
 	return first;
 }
 
+/* Every bit of the result hangs on every bit of @x: the refills of a loop come at regular distances. */
+static unsigned int mix(unsigned int x)
+{
+	x ^= x >> 16;
+	x *= 0x7feb352du;
+	x ^= x >> 15;
+	x *= 0x846ca68bu;
+	return x ^ x >> 16;
+}
+
 /* One refill in so many looks beyond its own node: by the number of the CPU's operations, well mixed, which needs no clock. */
 static bool time_to_look_far(const struct kmem_cache *s)
 {
 	const unsigned int ratio = READ_ONCE(s->remote_node_defrag_ratio);
 	const unsigned int event = (unsigned int)tid_to_event(READ_ONCE(cpu_slab_of(s, raw_cpu_id())->tid));
 
-	return ratio && (event * 2654435761u) >> 22 <= ratio;
+	return ratio && mix(event) >> 22 <= ratio;
 }
 
 static bool may_look_far(const struct kmem_cache *s, const struct partial_context *pc)

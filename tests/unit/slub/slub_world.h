@@ -36,7 +36,7 @@ static inline bool on_node_partial(struct kmem_cache *s, const struct slab *slab
 {
 	struct slab *i;
 
-	cds_list_for_each_entry(i, &get_node(s, 0)->partial, slab_list)
+	cds_list_for_each_entry(i, &slab_node(s, slab)->partial, slab_list)
 		if (i == slab)
 			return true;
 	return false;

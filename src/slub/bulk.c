@@ -126,12 +126,16 @@ static noinline void free_odd(struct kmem_cache *s, void *object)
 		kfree(object);
 }
 
-/* Is @object the next one of the chain? Objects are linked as they come, so one given twice in a row is seen here. */
+/* Off the array and into the chain, if @object is of its slab. Objects are linked as they come, so one given twice in a row is
+ * seen here; it must not wait until it is behind others. */
 static force_inline bool link_object(struct detached_freelist *df, void *object)
 {
-	if (slab_of_object(object) != df->slab || unlikely(!object_start_ok(df->s, df->slab, object)) ||
-	    unlikely(object == df->head))
+	if (slab_of_object(object) != df->slab || unlikely(!object_start_ok(df->s, df->slab, object)))
 		return false;
+	if (unlikely(object == df->head)) {
+		report_double_free(df->s, df->slab, object);
+		return true;
+	}
 	freeptr_set(df->s, object, df->head);
 	df->head = object;
 	df->nr++;

@@ -106,8 +106,8 @@ noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, void *head
 		struct slab_word old = slab_word_read(slab), new = old;
 
 		/* The last object freed, freed again; or more frees than allocations. Neither word is torn by itself. */
-		if (unlikely(old.freelist == head || old.inuse < nr)) {
-			report_double_free(s, slab, head);
+		if (unlikely(old.freelist == head || old.freelist == tail || old.inuse < nr)) {
+			report_double_free(s, slab, old.freelist == tail ? tail : head);
 			return;
 		}
 		new.inuse = old.inuse - nr;

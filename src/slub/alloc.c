@@ -24,7 +24,7 @@ static bool slab_suits(const struct kmem_cache *s, const struct slab *slab, cons
 		stat(s, ALLOC_NODE_MISMATCH);
 		return false;
 	}
-	return likely(pfmemalloc_match(slab, pc->gfp));
+	return likely(!slab_from_reserves(slab));
 }
 
 /* The slab at hand, and what is left of it or was freed to it. When nothing is, take_all leaves it FULL and it is not the CPU's
@@ -119,6 +119,8 @@ static void *alloc_from_slabs(struct kmem_cache *s, const struct partial_context
 	object = refill_locked(s, cpu_slab_of(s, cpu), pc, &discard);
 	kmm_unlock(cpu_lock(cpu));
 	slabs_discard(s, discard);
+	if (unlikely(!object && gfp_pfmemalloc_allowed(pc->gfp)))
+		object = get_partial_object(s, pc);
 	return object;
 }
 
@@ -148,10 +150,10 @@ static void *alloc_from_new_slab(struct kmem_cache *s, const struct partial_cont
 	}
 	stat(s, ALLOC_SLAB);
 
-	/* Waiting for pages may have moved us. A slab out of the reserves is not made the one that everybody uses next. */
+	/* Waiting for pages may have moved us. A slab out of the reserves does not become the one that everybody uses next. */
 	cpu = cpu_id_refresh();
 	KMM_RACE_POINT("alloc:slow:new-slab");
-	if (likely(pfmemalloc_match(slab, pc->gfp) && kmm_trylock(cpu_lock(cpu)))) {
+	if (likely(!slab_from_reserves(slab) && kmm_trylock(cpu_lock(cpu)))) {
 		object = install_new_locked(s, cpu_slab_of(s, cpu), pc, slab, freelist, &discard);
 		kmm_unlock(cpu_lock(cpu));
 		slabs_discard(s, discard);

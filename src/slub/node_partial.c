@@ -51,8 +51,9 @@ static unsigned int first_node_of(const struct partial_context *pc)
 	return slub_nr_nodes == 1 ? 0 : buddy_node_of_cpu(raw_cpu_id());
 }
 
-static struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_cache_node *n, gfp_t gfp,
-					    struct kmem_cache_cpu *c, void **freelist)
+/* Slabs out of the reserves are passed over: see get_partial_object(). */
+static struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_cache_node *n, struct kmem_cache_cpu *c,
+					    void **freelist)
 {
 	struct slab *slab, *next, *first = NULL;
 	const unsigned int cpu_partial = READ_ONCE(s->cpu_partial);
@@ -66,7 +67,7 @@ static struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_ca
 	cds_list_for_each_entry_safe(slab, next, &n->partial, slab_list) {
 		void *list;
 
-		if (!pfmemalloc_match(slab, gfp))
+		if (slab_from_reserves(slab))
 			continue;
 		list = acquire_slab_locked(s, n, slab, !first, &nr_free);
 		available += nr_free;
@@ -136,7 +137,7 @@ static struct slab *get_any_partial_locked(struct kmem_cache *s, gfp_t gfp, stru
 
 		cookie = read_mems_allowed_begin();
 		while ((n = next_rich_node(s, gfp, from, &i))) {
-			slab = get_partial_node_locked(s, n, gfp, c, freelist);
+			slab = get_partial_node_locked(s, n, c, freelist);
 			if (slab)
 				return slab;
 		}
@@ -148,7 +149,7 @@ struct slab *get_partial_locked(struct kmem_cache *s, const struct partial_conte
 				void **freelist)
 {
 	const unsigned int nid = first_node_of(pc);
-	struct slab *slab = get_partial_node_locked(s, get_node(s, nid), pc->gfp, c, freelist);
+	struct slab *slab = get_partial_node_locked(s, get_node(s, nid), c, freelist);
 
 	if (slab || !may_look_far(s, pc))
 		return slab;

@@ -41,8 +41,8 @@ struct slab *get_partial_locked(struct kmem_cache *s, const struct partial_conte
 				void **freelist);
 
 /*
- * One object without any CPU: for a thread that finds L[X] busy. Looks where get_partial_locked() does. NULL when there is
- * no partial slab. Takes list_lock.
+ * One object without any CPU: for a thread that finds L[X] busy, and out of slabs that no CPU is given, those of the reserves.
+ * Looks where get_partial_locked() does. NULL when there is no partial slab. Takes list_lock.
  */
 void *get_partial_object(struct kmem_cache *s, const struct partial_context *pc);
 

@@ -237,10 +237,15 @@ static inline bool node_match(const struct slab *slab, int node)
 	return node == NUMA_NO_NODE || slub_nr_nodes == 1 || slab_nid(slab) == (unsigned int)node;
 }
 
-/* A slab out of the reserves serves only those who may use them. */
+static inline bool slab_from_reserves(const struct slab *slab)
+{
+	return READ_ONCE(slab->page_flags) >> PG_pfmemalloc & 1;
+}
+
+/* A slab out of the reserves serves only those who may use them, and no CPU has it at hand: there it would serve all. */
 static inline bool pfmemalloc_match(const struct slab *slab, gfp_t gfp)
 {
-	return likely(!(READ_ONCE(slab->page_flags) >> PG_pfmemalloc & 1)) || gfp_pfmemalloc_allowed(gfp);
+	return likely(!slab_from_reserves(slab)) || gfp_pfmemalloc_allowed(gfp);
 }
 
 static inline unsigned int oo_order(struct kmem_cache_order_objects x)

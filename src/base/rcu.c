@@ -54,6 +54,21 @@ bool kmm_rcu_may_wait(void)
 	return kmm_rcu != &urcu_bp_flavor || !kmm_rcu->read_ongoing();
 }
 
+bool kmm_rcu_wait_begin(void)
+{
+	const bool online = kmm_rcu != &urcu_bp_flavor && kmm_rcu->read_ongoing();
+
+	if (online)
+		kmm_rcu->thread_offline();
+	return online;
+}
+
+void kmm_rcu_wait_end(bool was_online)
+{
+	if (was_online)
+		kmm_rcu->thread_online();
+}
+
 void kmm_rcu_thread_begin(void)
 {
 	if (kmm_rcu != &urcu_bp_flavor)

@@ -48,6 +48,11 @@ void kmm_synchronize_rcu(void);
  * cannot tell. */
 bool kmm_rcu_may_wait(void);
 
+/* Around a wait for somebody who may be waiting for a grace period, which in a flavour that has idle threads say so waits for this
+ * thread. _end() is told what _begin() returned. */
+bool kmm_rcu_wait_begin(void);
+void kmm_rcu_wait_end(bool was_online);
+
 /* Around what the library's own thread calls back: a program's flavour wants to know it. */
 void kmm_rcu_thread_begin(void);
 void kmm_rcu_thread_end(void);

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * rcu_defer.c - callbacks after a grace period. See rcu_defer.h.
  *
- * Owns:   the queue, oldest first, and the batch that is being run: what was queued before its grace period began.
- * Locks:  queue_lock (rank 94) guards all of it. It is not held while a grace period is waited for or a callback runs. One
- *         runner at a time: two would not keep the order.
- * Fork:   the batch stays in the queue's memory until each callback is called, so the child of a fork has lost at most the one
- *         that was running; the others go through another grace period there.
+ * Owns:       the queue, oldest first, and the batch that is being run: what was queued before its grace period began.
+ * Locks:      queue_lock (rank 94) guards all of it. It is not held while a grace period is waited for or a callback runs. One
+ *             runner at a time: two would not keep the order.
+ * Invariants: D1  nr_queued - nr_done callbacks are in the queue, in the batch, or running
+ *             D2  while something is in the queue, somebody runs a batch and will look here again, or the work is pending;
+ *                 unless there is no thread
+ * Fork:       the batch stays in the queue's memory until each callback is called, so the child of a fork has lost at most the
+ *             one that was running; the others go through another grace period there.
  */
 #include "base/rcu_defer.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "base/fork.h"
@@ -30,6 +34,7 @@ static struct queue waiting = { .end = &waiting.first };
 static struct queue batch = { .end = &batch.first };
 static bool running;                     /* somebody is at the batch */
 static unsigned long nr_queued, nr_done; /* callbacks, ever; read RELAXED */
+static const struct kmm_rcu_collector *collector;
 
 static __thread bool is_runner; /* a callback must not wait for callbacks */
 
@@ -55,15 +60,26 @@ static struct kmm_rcu_head *pop(struct queue *from)
 	return head;
 }
 
+static void run_callback(struct kmm_rcu_head *head)
+{
+	if (head->offset < KMM_RCU_OFFSETS)
+		collector->free((char *)head - head->offset);
+	else
+		head->func(head);
+}
+
 /* One grace period for all that waits, and their callbacks. Drops the lock on the way. */
 static void run_batch_locked(void)
 {
+	int saved_errno = errno, cancel_state;
 	struct kmm_rcu_head *head;
 
 	running = true;
 	append(&batch, &waiting);
 	kmm_unlock(&queue_lock);
 
+	/* A thread that is cancelled would leave liburcu locked, and nobody to run callbacks. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	kmm_rcu_use();
 	KMM_RACE_POINT("rcu_defer:before-grace-period");
 	kmm_synchronize_rcu();
@@ -71,20 +87,23 @@ static void run_batch_locked(void)
 	kmm_lock(&queue_lock);
 	while ((head = pop(&batch))) {
 		kmm_unlock(&queue_lock);
-		head->func(head);
+		KMM_RACE_POINT("rcu_defer:before-callback");
+		run_callback(head);
 		kmm_lock(&queue_lock);
 		WRITE_ONCE(nr_done, nr_done + 1);
 	}
 	is_runner = false;
 	running = false;
 	pthread_cond_broadcast(&batch_done);
+	pthread_setcancelstate(cancel_state, NULL);
+	errno = saved_errno;
 }
 
 static void run_queue(struct kmm_work *work)
 {
 	(void)work;
 	kmm_lock(&queue_lock);
-	/* Who runs a batch already looks for more when it is done, if it is the thread; a waiter leaves them to the thread. */
+	/* Who runs a batch already looks whether there is more when it is done. */
 	while (!running && waiting.first)
 		run_batch_locked();
 	kmm_unlock(&queue_lock);
@@ -92,37 +111,57 @@ static void run_queue(struct kmm_work *work)
 
 static struct kmm_work queue_work = KMM_WORK_INIT(run_queue);
 
-void kmm_call_rcu(struct kmm_rcu_head *head, void (*func)(struct kmm_rcu_head *head))
+static void enqueue(struct kmm_rcu_head *head)
 {
 	head->next = NULL;
-	head->func = func;
 	kmm_lock(&queue_lock);
 	*waiting.end = head;
 	waiting.end = &head->next;
 	WRITE_ONCE(nr_queued, nr_queued + 1);
 	kmm_unlock(&queue_lock);
-	/* Without a thread it waits for somebody who wants it done. */
+}
+
+void kmm_rcu_enqueue(struct kmm_rcu_head *head, void (*func)(struct kmm_rcu_head *head))
+{
+	head->func = func;
+	enqueue(head);
+}
+
+void kmm_rcu_enqueue_free(struct kmm_rcu_head *head, uintptr_t offset)
+{
+	head->offset = offset;
+	enqueue(head);
+}
+
+/* Without a thread it waits for somebody who wants it done. */
+void kmm_rcu_kick(void)
+{
 	kmm_work_schedule(&queue_work, BATCH_DELAY_MS);
 }
 
-/* Another thread's grace period waits for this thread too, where being idle has to be said: qsbr. */
+void kmm_call_rcu(struct kmm_rcu_head *head, void (*func)(struct kmm_rcu_head *head))
+{
+	kmm_rcu_enqueue(head, func);
+	kmm_rcu_kick();
+}
+
 static void wait_for_runner_locked(void)
 {
-	const bool online = kmm_rcu->read_ongoing();
+	const bool online = kmm_rcu_wait_begin();
 
-	if (online)
-		kmm_rcu->thread_offline();
 	while (running)
 		kmm_lock_wait(&queue_lock, &batch_done, NULL);
-	if (online)
-		kmm_rcu->thread_online();
+	kmm_rcu_wait_end(online);
 }
 
 void kmm_rcu_barrier(void)
 {
 	unsigned long target;
+	bool more;
 
 	kmm_assert_none_held();
+	if (collector)
+		collector->flush();
 	kmm_lock(&queue_lock);
 	target = nr_queued;
 	while ((long)(nr_done - target) < 0) {
@@ -131,20 +170,30 @@ void kmm_rcu_barrier(void)
 		else
 			run_batch_locked();
 	}
+	/* The thread may have come by while we were at it, and left again. */
+	more = waiting.first && !running;
 	kmm_unlock(&queue_lock);
+	if (more)
+		kmm_rcu_kick();
 }
 
-unsigned long kmm_rcu_pending(void)
+bool kmm_rcu_pending(void)
 {
-	return READ_ONCE(nr_queued) - READ_ONCE(nr_done);
+	/* Both RELAXED: a caller who misses something has missed it as if it had come later. */
+	return READ_ONCE(nr_done) != READ_ONCE(nr_queued) || (collector && collector->pending());
 }
 
 bool kmm_rcu_expedite(void)
 {
-	if (!kmm_rcu_pending() || is_runner || !kmm_rcu_may_wait())
+	if (is_runner || !kmm_rcu_pending() || !kmm_rcu_may_wait())
 		return false;
 	kmm_rcu_barrier();
 	return true;
+}
+
+void kmm_rcu_collector_set(const struct kmm_rcu_collector *new_collector)
+{
+	collector = new_collector;
 }
 
 /* The runner is gone, and perhaps one callback with it. What it had not called goes first, behind a new grace period. */

@@ -26,6 +26,7 @@
 #include <time.h>
 
 #include "base/fork.h"
+#include "base/rcu.h"
 #include "base/report.h"
 #include "base/work.h"
 
@@ -160,10 +161,17 @@ static const struct actor *run_elsewhere(const struct kmm_work *work, uint64_t l
 	return NULL;
 }
 
+/* The run may be one that waits for a grace period. */
 static void wait_for_runs_locked(const struct kmm_work *work, uint64_t last)
 {
+	bool was_online;
+
+	if (!run_elsewhere(work, last))
+		return;
+	was_online = kmm_rcu_wait_begin();
 	while (run_elsewhere(work, last))
 		kmm_lock_wait(&queue.lock, &queue.done, NULL);
+	kmm_rcu_wait_end(was_online);
 }
 
 static bool is_cancelled(const struct kmm_work *work)
@@ -425,11 +433,14 @@ void kmm_work_start(void)
 static void end_worker_locked(void)
 {
 	const pthread_t thread = queue.thread;
+	bool was_online;
 
 	queue.worker = WORKER_ENDING;
 	pthread_cond_signal(&queue.changed);
 	kmm_unlock(&queue.lock);
+	was_online = kmm_rcu_wait_begin();
 	pthread_join(thread, NULL);
+	kmm_rcu_wait_end(was_online);
 	kmm_lock(&queue.lock);
 	queue.worker = WORKER_NONE;
 	pthread_cond_broadcast(&queue.done);

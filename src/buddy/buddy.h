@@ -89,6 +89,11 @@ void buddy_mod_nr_slab(const struct page *page, long nr_pages, bool reclaimable)
 /* @page becomes a slab, whose memory lock-free readers may look at even after it was freed: it stays accessible. */
 void buddy_note_slab(const struct page *page, unsigned int order);
 
+/* page_report.c: flags as the kernel's %pGg shows them, the usual combinations first, into @buf, which is returned. "none"
+ * for no flag. All of them fit into GFP_NAMES_MAX bytes. */
+const char *gfp_names(char *buf, size_t size, gfp_t gfp);
+#define GFP_NAMES_MAX 400
+
 /* Makes alloc_pages() fail: the @n-th call from now (1 = the next), and every later one too when @forever. 0 turns it
  * off. For tests. */
 void buddy_inject_failure(unsigned long n, bool forever);

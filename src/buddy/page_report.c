@@ -5,7 +5,8 @@
  *             60 bad pages a minute and one failure in ten seconds.
  * Locks:      zone->lock while the free lists are counted for the failure report.
  * Lock-free:  the rates are counted RELAXED: two threads that report at once may show one report more or less.
- * Source:     bad_page(), warn_alloc(), show_free_areas(), mm/page_alloc.c; __dump_page(), mm/debug.c, Linux 6.1.
+ * Source:     bad_page(), warn_alloc(), show_free_areas(), mm/page_alloc.c; __dump_page(), mm/debug.c; %pGg,
+ *             lib/vsprintf.c, Linux 6.1.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -161,13 +162,14 @@ void dump_page(const struct page *page, const char *reason)
 	errno = saved;
 }
 
-/* Flags by name, the usual combinations first. */
-static void add_gfp(struct text *text, gfp_t gfp)
+const char *gfp_names(char *buf, size_t size, gfp_t gfp)
 {
 	static const struct {
 		gfp_t mask;
 		const char *name;
 	} names[] = {
+		{ GFP_TRANSHUGE, "GFP_TRANSHUGE" },
+		{ GFP_TRANSHUGE_LIGHT, "GFP_TRANSHUGE_LIGHT" },
 		{ GFP_HIGHUSER_MOVABLE, "GFP_HIGHUSER_MOVABLE" },
 		{ GFP_HIGHUSER, "GFP_HIGHUSER" },
 		{ GFP_USER, "GFP_USER" },
@@ -203,19 +205,22 @@ static void add_gfp(struct text *text, gfp_t gfp)
 		{ __GFP_KSWAPD_RECLAIM, "__GFP_KSWAPD_RECLAIM" },
 		{ __GFP_COLD, "__GFP_COLD" },
 	};
+	struct text text = { .buf = buf, .size = size };
 	const char *separator = "";
 
+	buf[0] = '\0';
 	if (!gfp)
-		text_add(text, "none");
+		text_add(&text, "none");
 	for (unsigned int i = 0; i < ARRAY_SIZE(names) && gfp; i++) {
 		if ((gfp & names[i].mask) != names[i].mask)
 			continue;
-		text_add(text, "%s%s", separator, names[i].name);
+		text_add(&text, "%s%s", separator, names[i].name);
 		gfp &= ~names[i].mask;
 		separator = "|";
 	}
 	if (gfp)
-		text_add(text, "%s%#x", separator, gfp);
+		text_add(&text, "%s%#x", separator, gfp);
+	return buf;
 }
 
 /* The longest that is said of a node, of a zone, and of its free blocks: all numbers of 20 digits. */
@@ -299,7 +304,7 @@ static void add_zone(struct text *text, const struct zone *zone)
 
 void warn_alloc(gfp_t gfp, const nodemask_t *nodemask, unsigned int order)
 {
-	char name[17], buf[KMM_REPORT_MAX - 64];
+	char name[17], names[GFP_NAMES_MAX], buf[KMM_REPORT_MAX - 64];
 	struct text text = { .buf = buf, .size = sizeof(buf) };
 	unsigned int missed;
 	const nodemask_t allowed = nodes_allowed();
@@ -308,9 +313,8 @@ void warn_alloc(gfp_t gfp, const nodemask_t *nodemask, unsigned int order)
 	if (rate_allows(&failure_rate, &missed)) {
 		if (missed)
 			text_add(&text, "warn_alloc: %u callbacks suppressed\n", missed);
-		text_add(&text, "%s: page allocation failure: order:%u, mode:%#x(", process_name(name), order, gfp);
-		add_gfp(&text, gfp);
-		text_add(&text, "), nodemask=");
+		text_add(&text, "%s: page allocation failure: order:%u, mode:%#x(%s), nodemask=", process_name(name),
+			 order, gfp, gfp_names(names, sizeof(names), gfp));
 		if (nodemask)
 			add_nodes(&text, nodemask);
 		else

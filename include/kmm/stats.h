@@ -14,13 +14,15 @@
 KMM_BEGIN_DECLS
 
 /**
- * kmm_slabinfo - write /proc/slabinfo of this process: one line a cache.
+ * kmm_slabinfo - write /proc/slabinfo of this process: one line a cache, the newest first.
  * @file: open for writing; stays the caller's, and is not flushed.
  *
- * As in the kernel, the free objects of a slab that a CPU is allocating from count as active.
+ * Counts are those of all nodes. As in the kernel, free objects of slabs that CPUs have count as active. A cache that others
+ * were merged into has one line, under its first name.
  *
- * Context: any thread, not a signal handler; may sleep.
- * Return:  0, or -EIO when writing failed.
+ * Context: any thread, not a signal handler; may sleep. Needs memory for a page or more. No lock is held while @file is written,
+ *          and no cache comes or goes between two lines; but others may allocate between two numbers.
+ * Return:  0; -EIO when writing failed; -ENOMEM, and nothing is written.
  * Source:  slab_show() and print_slabinfo_header(), mm/slab_common.c, Linux 6.1.
  */
 KMM_API int kmm_slabinfo(FILE *file);

@@ -77,6 +77,8 @@ void slub_trim(void)
 {
 	struct kmem_cache *s;
 
+	/* Caches that wait for a grace period are objects, too; and slabs that go below wait for one. */
+	kmm_rcu_expedite();
 	/* The mutex keeps the registry still. Shrinking frees pages and never asks for any. */
 	kmm_lock(&slab_mutex);
 	cds_list_for_each_entry(s, &slab_caches, list)

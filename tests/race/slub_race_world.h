@@ -12,7 +12,7 @@
 
 static struct kmem_cache *cache;
 
-static int race_setup(void **state)
+static __attribute__((unused)) int race_setup(void **state)
 {
 	if (world_setup(state))
 		return -1;

@@ -13,7 +13,7 @@ static void *batch[BATCH_MAX];
 
 static bool bulk_setup(void)
 {
-	cache = kmem_cache_create("bench-bulk", 64, 0, 0, NULL);
+	cache = kmem_cache_create("bench-bulk", 64, 0, SLAB_NO_MERGE, NULL);
 	return cache;
 }
 

@@ -236,7 +236,7 @@ static void create_round(void)
 			snprintf(names[i], sizeof(names[i]), "bench-%d", i);
 		start = bench_now();
 		for (int i = 0; i < NR_CACHES; i++) {
-			caches[i] = kmem_cache_create(names[i], OBJECT_SIZE, 0, 0, construct_nothing);
+			caches[i] = kmem_cache_create(names[i], OBJECT_SIZE, 0, SLAB_NO_MERGE, construct_nothing);
 			if (!caches[i])
 				bench_fail("out of memory");
 		}
@@ -252,7 +252,7 @@ static void create_round(void)
 
 static bool cache_setup(void)
 {
-	cache = kmem_cache_create("bench-64", OBJECT_SIZE, 0, 0, NULL);
+	cache = kmem_cache_create("bench-64", OBJECT_SIZE, 0, SLAB_NO_MERGE, NULL);
 	return cache;
 }
 

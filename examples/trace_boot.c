@@ -129,7 +129,7 @@ static void show_step(const char *step, const struct kmem_cache *s)
 /* The word {freelist, counters} of one slab on its way to a CPU. */
 static int show_slab_words(void)
 {
-	struct kmem_cache *s = kmem_cache_create("trace-64", 64, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("trace-64", 64, 0, SLAB_NO_MERGE, NULL);
 	struct kmem_cache_cpu *c;
 	struct slab *slab;
 	void *object;

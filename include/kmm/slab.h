@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * kmm/slab.h - caches of objects of one size. As in the kernel, it brings kmalloc() and its family along.
  *
- * Owns:   struct kmem_cache (opaque), the SLAB_* flags (values of Linux 6.1) and the calls on both.
+ * Owns:   struct kmem_cache (opaque) and the calls on it; how one is made is said in kmm/slab_create.h.
  * Source: include/linux/slab.h, Linux 6.1.
  */
 #ifndef KMM_SLAB_H
@@ -13,46 +13,19 @@
 #include <kmm/api.h>
 #include <kmm/gfp.h>
 #include <kmm/kmalloc.h>
+#include <kmm/slab_create.h>
 #include <kmm/string.h>
 
 KMM_BEGIN_DECLS
 
-typedef unsigned int slab_flags_t;
-
-#define SLAB_HWCACHE_ALIGN 0x00002000u   /* start objects on cache lines where that wastes little */
-#define SLAB_CACHE_DMA 0x00004000u       /* slabs of zone DMA, where there is one */
-#define SLAB_RECLAIM_ACCOUNT 0x00020000u /* a shrinker can free the objects: RECLAIMABLE pageblocks, counted as such */
-#define SLAB_PANIC 0x00040000u           /* report and abort when the cache cannot be created */
-#define SLAB_TYPESAFE_BY_RCU 0x00080000u /* memory of a freed object stays one of its type until a grace period is over */
-#define SLAB_ACCOUNT 0x04000000u         /* accepted: there are no groups to account to */
-
-/** A named cache of objects of one size. */
-struct kmem_cache;
-
-/**
- * kmem_cache_create - make a cache of objects of one size.
- * @name:  shown in reports and slabinfo; copied.     @size: bytes an object, at most KMALLOC_MAX_SIZE.
- * @align: bytes, a power of two up to a page, or 0 for the natural one.    @flags: SLAB_*.
- * @ctor:  run once on each object when its slab is made, not on every allocation; or NULL. It must not call the
- *         library. An object must be freed in the state that the constructor left.
- *
- * The caller owns the cache until kmem_cache_destroy().
- *
- * Context: any thread, not a signal handler; may sleep; not from a constructor or report callback.
- * Return:  the cache; NULL with a report naming the cause when an argument is bad or memory ran out. With SLAB_PANIC
- *          the process is aborted instead.
- * Source:  kmem_cache_create(), mm/slab_common.c, Linux 6.1. Differs: the arguments are always checked.
- */
-KMM_API KMM_MUST_CHECK struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
-							    slab_flags_t flags, void (*ctor)(void *object));
-
-/** KMEM_CACHE - a cache for objects of type struct @type. */
-#define KMEM_CACHE(type, flags) kmem_cache_create(#type, sizeof(struct type), __alignof__(struct type), (flags), NULL)
+/** A list of objects that can be given up. Only its name is known. */
+struct list_lru;
 
 /**
  * kmem_cache_destroy - end a cache. NULL is ignored.
  * @cache: nobody is using it or will use it again.
  *
+ * A cache that was merged (kmem_cache_create()) goes with the last of its users; until then this only counts.
  * While objects live the cache stays, whole and usable, and the misuse is reported; after the objects are freed it
  * can be destroyed. Objects that other threads had in their hands at a fork() live for ever in the child.
  *
@@ -81,6 +54,23 @@ KMM_API KMM_MALLOC void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
  * Source:  kmem_cache_zalloc(), include/linux/slab.h, Linux 6.1.
  */
 KMM_API KMM_MALLOC void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp);
+
+/**
+ * kmem_cache_alloc_node - kmem_cache_alloc() from a slab on one node.
+ * @node: the node, NUMA_NO_NODE: any, or one without memory: likewise. Another node serves when this one has no more memory, if
+ *        @gfp is without __GFP_THISNODE.
+ * Other arguments, ownership, context and return: as kmem_cache_alloc().
+ * Source:  kmem_cache_alloc_node(), mm/slub.c, Linux 6.1.
+ */
+KMM_API KMM_MALLOC void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp, int node);
+
+/**
+ * kmem_cache_alloc_lru - kmem_cache_alloc() of an object that will go on @lru.
+ * @lru: ignored, and may be NULL: there are no groups whose lists would have to be there first.
+ * Other arguments, ownership, context and return: as kmem_cache_alloc().
+ * Source:  kmem_cache_alloc_lru(), mm/slub.c, Linux 6.1.
+ */
+KMM_API KMM_MALLOC void *kmem_cache_alloc_lru(struct kmem_cache *cache, struct list_lru *lru, gfp_t gfp);
 
 /**
  * kmem_cache_free - give an object back.
@@ -135,7 +125,7 @@ KMM_API int kmem_cache_shrink(struct kmem_cache *cache);
  * kmem_cache_size - the size of an object.
  * @cache: live cache.
  * Context: any, a signal handler too; takes no lock.
- * Return:  bytes, as given to kmem_cache_create().
+ * Return:  bytes, as given to kmem_cache_create(); of a merged cache, the most that was given.
  * Source:  kmem_cache_size(), mm/slab_common.c, Linux 6.1.
  */
 KMM_API unsigned int kmem_cache_size(struct kmem_cache *cache);

@@ -187,7 +187,8 @@ void zero_object(const struct kmem_cache *s, void *object)
 {
 	KMM_WARN_ONCE_AS("kmem_cache_alloc", s->ctor, "%s: a constructor and __GFP_ZERO: the object will be zero",
 			 s->name);
-	memset(object, 0, s->object_size);
+	/* RELAXED: it grows with each new user of a merged cache, who was told of the cache after that. */
+	memset(object, 0, READ_ONCE(s->object_size));
 }
 
 void *cache_alloc_zeroed(struct kmem_cache *s, gfp_t gfp, int node)

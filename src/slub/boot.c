@@ -87,8 +87,11 @@ int early_kmem_cache_node_alloc(struct kmem_cache *s, unsigned int nid)
 	return 0;
 }
 
-static int create_boot_cache(struct kmem_cache *s, const char *name, unsigned int size, slab_flags_t flags)
+/* @usersize: bytes of an object, from its start, that check_object_size() lets through. */
+static int create_boot_cache(struct kmem_cache *s, const char *name, unsigned int size, slab_flags_t flags,
+			     unsigned int usersize)
 {
+	static const struct kmem_cache_args usual;
 	unsigned int align = ARCH_KMALLOC_MINALIGN;
 	int err;
 
@@ -100,8 +103,9 @@ static int create_boot_cache(struct kmem_cache *s, const char *name, unsigned in
 		align = max_of(align, min_of(size, (unsigned int)PAGE_SIZE));
 	s->align = calculate_alignment(flags, align, size);
 	s->flags = flags;
+	s->usersize = usersize;
 	s->refcount = -1; /* exempt from merging */
-	err = kmem_cache_open(s);
+	err = kmem_cache_open(s, &usual);
 	if (!err)
 		trace("create_boot_cache", s);
 	return err;
@@ -156,7 +160,8 @@ static int create_kmalloc_cache(struct kmem_cache **made, unsigned int type, uns
 
 	if (!s)
 		return -ENOMEM;
-	err = create_boot_cache(s, kmalloc_names[index][type], kmalloc_class_size(index), kmalloc_flags[type]);
+	err = create_boot_cache(s, kmalloc_names[index][type], kmalloc_class_size(index), kmalloc_flags[type],
+				kmalloc_class_size(index));
 	if (err)
 		return err;
 	/* What is not accounted shares no cache with others; what is may. */
@@ -201,7 +206,8 @@ int kmem_cache_init(void)
 	kmem_cache_node = &boot_kmem_cache_node;
 	kmem_cache = &boot_kmem_cache;
 
-	err = create_boot_cache(kmem_cache_node, "kmem_cache_node", sizeof(struct kmem_cache_node), SLAB_HWCACHE_ALIGN);
+	err = create_boot_cache(kmem_cache_node, "kmem_cache_node", sizeof(struct kmem_cache_node), SLAB_HWCACHE_ALIGN,
+				0);
 	if (err)
 		return err;
 	slab_state = PARTIAL;
@@ -209,7 +215,7 @@ int kmem_cache_init(void)
 
 	err = create_boot_cache(kmem_cache, "kmem_cache",
 				offsetof(struct kmem_cache, node) + slub_nr_nodes * sizeof(struct kmem_cache_node *),
-				SLAB_HWCACHE_ALIGN);
+				SLAB_HWCACHE_ALIGN, 0);
 	if (err)
 		return err;
 

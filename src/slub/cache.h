@@ -7,10 +7,13 @@
 #include "slub/slub_internal.h"
 
 /* Completes a cache whose name, object_size, align, flags and ctor are set: geometry, node, CPU slabs. 0, -EINVAL, or
- * -ENOMEM with nothing left behind. */
-int kmem_cache_open(struct kmem_cache *s);
-/* Takes the node and CPU structures away again; the cache has no slab. */
-void kmem_cache_release(struct kmem_cache *s);
+ * -ENOMEM with parts of it. @args: the wish for a place of the free pointer. */
+int kmem_cache_open(struct kmem_cache *s, const struct kmem_cache_args *args);
+/* Frees what there is of a cache: nodes, CPU slabs, names, itself. It has no slab and is in no registry. */
+void slab_kmem_cache_release(struct kmem_cache *s);
+
+/* objects_remain.c: destroyed from @caller, and @nr_slabs slabs of it hold objects still. */
+void report_objects_remain(struct kmem_cache *s, unsigned long nr_slabs, const void *caller);
 
 /* cache_node.c: the nodes of a new cache, 0 or -ENOMEM with some of them; and of one that may have missed one that came while
  * it was made: before it is entered into the registry, under slab_mutex. */

@@ -9,6 +9,7 @@
 
 #include "base/report.h"
 #include "buddy/buddy.h"
+#include "slub/merge.h"
 
 /* Slabs above this order cost more to find than their packing is worth. */
 #define PAGE_ALLOC_COSTLY_ORDER 3
@@ -21,6 +22,10 @@ const struct kmm_param slub_params[] = {
 	{ .name = "slub_min_order", .set = kmm_param_set_uint, .target = &slub_min_order, .max = MAX_ORDER - 1 },
 	{ .name = "slub_max_order", .set = kmm_param_set_uint, .target = &slub_max_order, .max = MAX_ORDER - 1 },
 	{ .name = "slub_min_objects", .set = kmm_param_set_uint, .target = &slub_min_objects, .max = MAX_OBJS_PER_PAGE },
+	{ .name = "slab_nomerge", .set = kmm_param_set_bool, .target = &slab_nomerge },
+	{ .name = "slub_nomerge", .set = kmm_param_set_bool, .target = &slab_nomerge },
+	{ .name = "slab_merge", .set = slab_merge_set, .target = &slab_nomerge },
+	{ .name = "slub_merge", .set = slab_merge_set, .target = &slab_nomerge },
 	{ .name = NULL },
 };
 
@@ -29,6 +34,7 @@ void slub_options_reset(void)
 	slub_min_order = 0;
 	slub_max_order = PAGE_ALLOC_COSTLY_ORDER;
 	slub_min_objects = 0;
+	slab_nomerge = false;
 }
 
 /* Guards of the pages that a slab is made of would cost more than the slab, and objects of the same slab have none. */
@@ -115,37 +121,52 @@ int calculate_order(unsigned int size, unsigned int nr_cpus)
 	return -ENOSYS;
 }
 
-int calculate_sizes(struct kmem_cache *s)
+/* Where the link of a free object is; the bytes that an object takes with it. */
+static unsigned int place_freeptr(struct kmem_cache *s, const struct kmem_cache_args *args, unsigned int size)
+{
+	const bool named = args->use_freeptr_offset && (s->flags & SLAB_TYPESAFE_BY_RCU);
+
+	if (s->ctor || ((s->flags & SLAB_TYPESAFE_BY_RCU) && !named)) {
+		/* What the constructor left, or what a reader still looks at, must survive in a free object: the link goes
+		 * behind it. */
+		s->offset = size;
+		return size + (unsigned int)sizeof(void *);
+	}
+	/* The middle is the least likely to be hit by a write beyond a neighbour. */
+	s->offset = named ? args->freeptr_offset : ALIGN_DOWN(s->object_size / 2, (unsigned int)sizeof(void *));
+	return size;
+}
+
+/* What every request for a slab of @s says beside what the caller says. */
+static gfp_t cache_allocflags(const struct kmem_cache *s)
+{
+	gfp_t gfp = oo_order(s->oo) || oo_order(s->min) ? __GFP_COMP : 0;
+
+	if (s->flags & SLAB_CACHE_DMA)
+		gfp |= GFP_DMA;
+	if (s->flags & SLAB_CACHE_DMA32)
+		gfp |= GFP_DMA32;
+	if (s->flags & SLAB_RECLAIM_ACCOUNT)
+		gfp |= __GFP_RECLAIMABLE;
+	return gfp;
+}
+
+int calculate_sizes(struct kmem_cache *s, const struct kmem_cache_args *args)
 {
 	unsigned int size = ALIGN_UP(s->object_size, (unsigned int)sizeof(void *));
 	int order;
 
 	s->inuse = size;
-	if (s->ctor || (s->flags & SLAB_TYPESAFE_BY_RCU)) {
-		/* What the constructor left, or what a reader still looks at, must survive in a free object: the link goes
-		 * behind it. */
-		s->offset = size;
-		size += (unsigned int)sizeof(void *);
-	} else {
-		/* The middle is the least likely to be hit by a write beyond a neighbour. */
-		s->offset = ALIGN_DOWN(s->object_size / 2, (unsigned int)sizeof(void *));
-	}
-	size = ALIGN_UP(size, s->align);
+	size = ALIGN_UP(place_freeptr(s, args, size), s->align);
 	s->size = size;
 	s->size_inverse = UINT64_MAX / size + 1;
 
 	order = calculate_order(size, kmm_nr_cpu_ids);
 	if (order < 0)
 		return -EINVAL;
-	s->allocflags = order ? __GFP_COMP : 0;
 	s->oo = oo_make((unsigned int)order, size);
 	s->min = oo_make(get_order(size), size);
-	if (oo_order(s->min))
-		s->allocflags |= __GFP_COMP;
-	if (s->flags & SLAB_CACHE_DMA)
-		s->allocflags |= GFP_DMA;
-	if (s->flags & SLAB_RECLAIM_ACCOUNT)
-		s->allocflags |= __GFP_RECLAIMABLE;
+	s->allocflags = cache_allocflags(s);
 	return oo_objects(s->oo) ? 0 : -EINVAL;
 }
 

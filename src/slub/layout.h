@@ -2,7 +2,8 @@
  * layout.h - the geometry of a cache: sizes, alignments, offsets, orders. Pure arithmetic: no locks, no state.
  *
  * Source: calculate_alignment(), mm/slab_common.c; calculate_sizes(), calculate_order(), oo_make(), set_min_partial(),
- *         mm/slub.c, Linux 6.1; the cpu_partial table of the kernels before 5.16.
+ *         mm/slub.c, Linux 6.1; the cpu_partial table of the kernels before 5.16; a free pointer at a place that the
+ *         caller names, Linux 6.12.
  */
 #ifndef KMM_SLUB_LAYOUT_H
 #define KMM_SLUB_LAYOUT_H
@@ -10,7 +11,7 @@
 #include "base/options.h"
 #include "slub/slub_internal.h"
 
-/* Boot parameters slub_min_order=, slub_max_order=, slub_min_objects=. */
+/* Boot parameters slub_min_order=, slub_max_order=, slub_min_objects=; in the same table, those of merge.h. */
 extern unsigned int slub_min_order, slub_max_order, slub_min_objects;
 extern const struct kmm_param slub_params[];
 /* Back to the defaults: options last for one start. */
@@ -26,9 +27,9 @@ struct kmem_cache_order_objects oo_make(unsigned int order, unsigned int size);
 /* Order of a slab of objects of @size bytes, or -ENOSYS when no order holds one. @nr_cpus: CPUs that can exist. */
 int calculate_order(unsigned int size, unsigned int nr_cpus);
 
-/* Fills size, inuse, offset, size_inverse, oo, min and allocflags from object_size, align, flags and ctor.
- * 0, or -EINVAL when no slab can hold an object. */
-int calculate_sizes(struct kmem_cache *s);
+/* Fills size, inuse, offset, size_inverse, oo, min and allocflags from object_size, align, flags, ctor, and the wish for a
+ * place of the free pointer in @args, which was checked. 0, or -EINVAL when no slab can hold an object. */
+int calculate_sizes(struct kmem_cache *s, const struct kmem_cache_args *args);
 
 /* Fills min_partial and cpu_partial from size. */
 void calculate_partials(struct kmem_cache *s);

@@ -63,16 +63,10 @@
 #define ARCH_KMALLOC_MINALIGN KMALLOC_MIN_SIZE
 #define ARCH_SLAB_MINALIGN ((unsigned int)sizeof(unsigned long long))
 
-/* Internal flags beside the public SLAB_*; values of Linux 6.1. */
-#define SLAB_CONSISTENCY_CHECKS 0x00000100u
-#define SLAB_RED_ZONE 0x00000400u
-#define SLAB_POISON 0x00000800u
+/* Internal, beside the public SLAB_*: a size class of kmalloc(). */
 #define SLAB_KMALLOC 0x00001000u
-#define SLAB_STORE_USER 0x00010000u
+/* What the kernel's slub_debug option means without a letter. */
 #define DEBUG_DEFAULT_FLAGS (SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
-/* What kmem_cache_create() accepts from callers. */
-#define SLAB_PUBLIC_FLAGS \
-	(SLAB_HWCACHE_ALIGN | SLAB_CACHE_DMA | SLAB_RECLAIM_ACCOUNT | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT)
 
 /* A slab keeps at least this many partial slabs per node, at most that many, whatever its size says. */
 #define MIN_PARTIAL 5
@@ -161,10 +155,11 @@ struct kmem_cache {
 	struct kmem_cache_cpu __percpu *cpu_slab;
 	/* What the fast paths read follows in the first cache line. */
 	slab_flags_t flags;
-	unsigned int size;        /* bytes an object takes, with its metadata */
-	unsigned int object_size; /* bytes the caller asked for */
-	unsigned int offset;      /* bytes from the object's start to its free pointer */
-	uint64_t size_inverse;    /* 2^64 / size, rounded up: tells multiples of size, see object_start_ok() */
+	unsigned int size; /* bytes an object takes, with its metadata */
+	unsigned int
+		object_size; /* bytes the caller asked for; of a merged cache the most, and grows: slab_mutex, read RELAXED */
+	unsigned int offset;   /* bytes from the object's start to its free pointer */
+	uint64_t size_inverse; /* 2^64 / size, rounded up: tells multiples of size, see object_start_ok() */
 	void (*ctor)(void *object);
 
 	/* These two, and remote_node_defrag_ratio, are set at any time (slab_attr.h): written under slab_mutex, read RELAXED. */
@@ -173,14 +168,14 @@ struct kmem_cache {
 	struct kmem_cache_order_objects oo;    /* what a slab should be */
 	struct kmem_cache_order_objects min;   /* what it is when memory is short */
 	gfp_t allocflags;                      /* added to every request for a slab's pages */
-	int refcount;                          /* -1: exempt from merging; slab_mutex */
-	unsigned int inuse;                    /* bytes: offset of the metadata behind the object */
+	int refcount;                          /* users of a merged cache; -1: exempt from merging; slab_mutex */
+	unsigned int inuse;                    /* bytes: offset of the metadata behind the object; as object_size */
 	unsigned int align;                    /* bytes */
 	unsigned int useroffset, usersize;     /* bytes: the part of an object that may be copied out, see usercopy.c */
 	unsigned int remote_node_defrag_ratio; /* of 1024 refills that find nothing near, so many look far */
-	const char *name;                      /* owned, but for the boot caches */
+	const char *name;                      /* the first one; in aliases, but for the boot caches */
 	struct cds_list_head list;             /* slab_caches; slab_mutex */
-	struct cache_alias *aliases;           /* other names of a merged cache; slab_mutex */
+	struct cache_alias *aliases;           /* all names, newest first: cache_name.h; slab_mutex */
 	unsigned long __percpu *swept_tid;     /* what tid was when the CPU was last looked after, see sweep.c */
 	struct kmm_rcu_head rcu;               /* destroyed, and waiting for its slabs: SLAB_TYPESAFE_BY_RCU */
 	struct kmem_cache_node *node[KMM_MAX_NUMNODES]; /* as many as there are nodes; NULL: the node has no memory */

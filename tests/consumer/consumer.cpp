@@ -62,6 +62,23 @@ static bool use_cache()
 	return ok;
 }
 
+/* Both forms of kmem_cache_create(), told apart by overloading. */
+static bool use_cache_args()
+{
+	struct kmem_cache_args args = {};
+	struct kmem_cache *caches[3];
+	bool ok;
+
+	args.align = 64;
+	caches[0] = kmem_cache_create("cxx_args", 100, &args, SLAB_NO_MERGE);
+	caches[1] = kmem_cache_create("cxx_usual", 100, nullptr, SLAB_NO_MERGE);
+	caches[2] = kmem_cache_create("cxx_classic", 100, 0, SLAB_NO_MERGE, nullptr);
+	ok = caches[0] && caches[1] && caches[2];
+	for (auto *cache : caches)
+		kmem_cache_destroy(cache);
+	return ok;
+}
+
 struct hits {
 	unsigned long nr = 4; /* constant, so the template holds it */
 	point where = { 1, 2 };
@@ -126,7 +143,7 @@ int main()
 
 	std::thread thread([&] { thread_ok = use_container(); });
 	thread.join();
-	if (!thread_ok || !use_container() || !use_cache() || !use_percpu() || !use_static() ||
+	if (!thread_ok || !use_container() || !use_cache() || !use_cache_args() || !use_percpu() || !use_static() ||
 	    kmm_slabinfo(stdout) != 0) {
 		std::fputs("consumer from C++: failed\n", stderr);
 		return 1;

@@ -36,7 +36,7 @@ static void refuse_from_each_page_on(bool (*attempt)(void))
 
 static bool create_fill_destroy(void)
 {
-	struct kmem_cache *s = kmem_cache_create("fault", 700, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("fault", 700, 0, SLAB_NO_MERGE, NULL);
 	void *objects[100];
 	unsigned int nr = 0;
 
@@ -92,7 +92,7 @@ static void kmalloc_survives_each_refused_page(void **state)
 
 static void failure_is_reported_once_per_call_and_not_with_nowarn(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("silent", 256, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("silent", 256, 0, SLAB_NO_MERGE, NULL);
 
 	(void)state;
 	buddy_inject_failure(1, true);
@@ -106,7 +106,7 @@ static void failure_is_reported_once_per_call_and_not_with_nowarn(void **state)
 
 static void high_order_failure_falls_back_to_the_minimum_order(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("fallback", 700, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("fallback", 700, 0, SLAB_NO_MERGE, NULL);
 	void *object;
 
 	(void)state;

@@ -63,11 +63,16 @@ static void expect_fill(const struct live *o, unsigned char fill, const char *wh
 static void make_cache(int i)
 {
 	static const unsigned int aligns[] = { 0, 8, 64, 1024 };
+	char name[24];
 
 	caches[i].constructed = rnd(3) == 0;
 	caches[i].size = 16 + rnd(rnd(4) ? 500 : 6000);
+	/* Often enough the objects of another cache will do. */
+	if (rnd(2) && caches[(i + 1) % NR_CACHES].size)
+		caches[i].size = caches[(i + 1) % NR_CACHES].size;
 	caches[i].live = 0;
-	caches[i].s = kmem_cache_create("model", caches[i].size, aligns[rnd(4)], rnd(2) ? SLAB_HWCACHE_ALIGN : 0,
+	snprintf(name, sizeof(name), "model-%d", i);
+	caches[i].s = kmem_cache_create(name, caches[i].size, aligns[rnd(4)], rnd(2) ? SLAB_HWCACHE_ALIGN : 0,
 					caches[i].constructed ? ctor : NULL);
 	assert_non_null(caches[i].s);
 }

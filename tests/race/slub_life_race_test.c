@@ -44,7 +44,7 @@ static void *destroy(void *s)
 /* The trim has the empty slab in its hands: it is on no list, and still counted. */
 static void destroy_waits_for_a_trim_that_frees_slabs_of_the_cache(void **state)
 {
-	struct kmem_cache *doomed = kmem_cache_create("doomed", 256, 0, 0, NULL);
+	struct kmem_cache *doomed = kmem_cache_create("doomed", 256, 0, SLAB_NO_MERGE, NULL);
 
 	(void)state;
 	assert_non_null(doomed);
@@ -62,7 +62,7 @@ static void destroy_waits_for_a_trim_that_frees_slabs_of_the_cache(void **state)
 /* The trim has taken the CPU's slab off, and not put it anywhere yet. */
 static void destroy_waits_for_a_trim_that_flushes_a_cpu_of_the_cache(void **state)
 {
-	struct kmem_cache *doomed = kmem_cache_create("doomed", 256, 0, 0, NULL);
+	struct kmem_cache *doomed = kmem_cache_create("doomed", 256, 0, SLAB_NO_MERGE, NULL);
 
 	(void)state;
 	assert_non_null(doomed);
@@ -95,7 +95,7 @@ static int live_on(void)
 				return 2;
 		give(objects, ARRAY_SIZE(objects));
 	}
-	own = kmem_cache_create("own", 700, 0, 0, NULL);
+	own = kmem_cache_create("own", 700, 0, SLAB_NO_MERGE, NULL);
 	if (!own)
 		return 3;
 	objects[0] = kmem_cache_alloc(own, GFP_KERNEL);

@@ -16,7 +16,7 @@ static __attribute__((unused)) int race_setup(void **state)
 {
 	if (world_setup(state))
 		return -1;
-	cache = kmem_cache_create("race", 256, 0, 0, NULL);
+	cache = kmem_cache_create("race", 256, 0, SLAB_NO_MERGE, NULL);
 	return cache && oo_objects(cache->oo) == NR ? 0 : -1;
 }
 

@@ -134,7 +134,7 @@ static int shared_setup(void **state)
 {
 	if (world_setup(state))
 		return -1;
-	shared = kmem_cache_create("shared", 120, 0, 0, NULL);
+	shared = kmem_cache_create("shared", 120, 0, SLAB_NO_MERGE, NULL);
 	return shared ? 0 : -1;
 }
 
@@ -220,6 +220,7 @@ static void first_call(unsigned int index, void *arg)
 	unsigned int turn = *(unsigned int *)arg;
 	struct kmem_cache *s;
 	void __percpu *counter;
+	char name[24];
 	void *p;
 	int err;
 
@@ -231,7 +232,8 @@ static void first_call(unsigned int index, void *arg)
 		kfree(p);
 		break;
 	case 2:
-		s = kmem_cache_create("first", 64, 0, 0, NULL);
+		snprintf(name, sizeof(name), "first-%u", index);
+		s = kmem_cache_create(name, 64, 0, 0, NULL);
 		expect(s, "kmem_cache_create");
 		p = s ? kmem_cache_alloc(s, GFP_KERNEL) : NULL;
 		expect(p, "kmem_cache_alloc");
@@ -287,18 +289,21 @@ static void *trim_again_and_again(void *arg)
 	return NULL;
 }
 
-/* Creates, fills, empties and destroys caches of its own. */
+/* Creates, fills, empties and destroys caches, some of which are those of other threads as well. */
 static void *come_and_go(void *arg)
 {
 	uint64_t random = seed * 31 + (uintptr_t)arg + 1;
 	unsigned long *caches = calloc(1, sizeof(*caches));
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
-		unsigned int size = 8 + (unsigned int)(next_random(&random) % 2000);
-		struct kmem_cache *s = kmem_cache_create("brief", size, 0, 0, NULL);
+		unsigned int size = 8 + (unsigned int)(next_random(&random) % (next_random(&random) % 2 ? 2000 : 100));
+		struct kmem_cache *s;
 		void *objects[64];
+		char name[24];
 		unsigned int nr = (unsigned int)(next_random(&random) % ARRAY_SIZE(objects));
 
+		snprintf(name, sizeof(name), "brief-%u", (unsigned int)(uintptr_t)arg);
+		s = kmem_cache_create(name, size, 0, 0, NULL);
 		expect(s, "kmem_cache_create");
 		if (!s)
 			break;

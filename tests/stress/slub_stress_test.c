@@ -203,7 +203,10 @@ static void eight_threads_hand_objects_over_and_lose_none(void **state)
 	kmm_trim();
 	before = nr_free_pages();
 	for (unsigned int i = 0; i < NR_SIZES; i++) {
-		caches[i] = kmem_cache_create("stress", sizes[i], 0, 0, NULL);
+		char name[24];
+
+		snprintf(name, sizeof(name), "stress-%u", sizes[i]);
+		caches[i] = kmem_cache_create(name, sizes[i], 0, SLAB_NO_MERGE, NULL);
 		assert_non_null(caches[i]);
 		/* Every edge of the state diagram is common somewhere: empty slabs that go at once, no CPU partial lists. */
 		if (i % 3 == 1)

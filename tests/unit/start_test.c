@@ -72,7 +72,7 @@ static void options_take_effect(void **state)
 	assert_int_equal(world_start("slub_max_order=0 nr_cpus=3 mem=32M", 0, 0), 0);
 	assert_int_equal(kmm_nr_cpus(), 3);
 	assert_int_equal(totalram_pages(), 32 << 8);
-	s = kmem_cache_create("low", 700, 0, 0, NULL);
+	s = kmem_cache_create("low", 700, 0, SLAB_NO_MERGE, NULL);
 	assert_int_equal(oo_order(s->oo), 0);
 	kmem_cache_destroy(s);
 }
@@ -130,8 +130,8 @@ static void guard_pages_make_slabs_small(void **state)
 	(void)state;
 	assert_int_equal(world_start("debug_guardpage_minorder=1", WORLD_LIMIT, 1), 0);
 	world_expect_silence();
-	s = kmem_cache_create("small", 700, 0, 0, NULL);
-	large = kmem_cache_create("large", 3 * PAGE_SIZE, 0, 0, NULL);
+	s = kmem_cache_create("small", 700, 0, SLAB_NO_MERGE, NULL);
+	large = kmem_cache_create("large", 3 * PAGE_SIZE, 0, SLAB_NO_MERGE, NULL);
 	assert_int_equal(oo_order(s->oo), 0);
 	assert_int_equal(oo_order(large->oo), 2);
 	kmem_cache_destroy(s);

@@ -77,7 +77,7 @@ static void all_rooms_work(void **state)
 
 static void pages_of_slabs_can_be_read_after_the_slab_is_gone(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("peeked", 512, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("peeked", 512, 0, SLAB_NO_MERGE, NULL);
 	struct page *page;
 	void *object;
 
@@ -107,7 +107,7 @@ static void a_freed_large_object_cannot_be_read(void **state)
 
 static void a_write_to_a_slab_that_is_gone_is_noticed(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("written", 512, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("written", 512, 0, SLAB_NO_MERGE, NULL);
 	char *object = kmem_cache_alloc(s, GFP_KERNEL);
 	struct page *pages[64];
 

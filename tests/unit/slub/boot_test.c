@@ -148,7 +148,7 @@ static void cpu_slab_is_four_words(void **state)
 
 static void tid_starts_as_the_cpu_number(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("tid", 64, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("tid", 64, 0, SLAB_NO_MERGE, NULL);
 	unsigned int cpu;
 
 	(void)state;
@@ -174,7 +174,7 @@ static void tid_7_is_cpu_3_event_1(void **state)
 
 static void slab_word_after_allocate_slab(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("word", 64, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("word", 64, 0, SLAB_NO_MERGE, NULL);
 	struct slab *slab = allocate_slab(s, GFP_KERNEL, NUMA_NO_NODE);
 	struct slab *list = NULL;
 
@@ -188,7 +188,7 @@ static void slab_word_after_allocate_slab(void **state)
 
 static void slab_word_after_new_slab_installs_it(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("word", 64, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("word", 64, 0, SLAB_NO_MERGE, NULL);
 	void *object = kmem_cache_alloc(s, GFP_KERNEL);
 
 	(void)state;

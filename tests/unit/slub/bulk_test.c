@@ -20,7 +20,7 @@ static int setup(void **state)
 {
 	if (world_setup(state))
 		return -1;
-	cache = kmem_cache_create("bulk", 256, 0, 0, NULL);
+	cache = kmem_cache_create("bulk", 256, 0, SLAB_NO_MERGE, NULL);
 	return cache ? 0 : -1;
 }
 

@@ -11,7 +11,7 @@
 
 static struct kmem_cache *other(void)
 {
-	return kmem_cache_create("other", 64, 0, 0, NULL);
+	return kmem_cache_create("other", 64, 0, SLAB_NO_MERGE, NULL);
 }
 
 static void objects_have_size_alignment_and_do_not_overlap(void **state)
@@ -231,7 +231,7 @@ static void free_behind_the_last_object_is_reported_and_ignored(void **state)
 
 static void free_to_the_wrong_cache_is_reported_and_ignored(void **state)
 {
-	struct kmem_cache *s = other(), *t = kmem_cache_create("right", 64, 0, 0, NULL);
+	struct kmem_cache *s = other(), *t = kmem_cache_create("right", 64, 0, SLAB_NO_MERGE, NULL);
 	void *object = kmem_cache_alloc(t, GFP_KERNEL);
 
 	(void)state;

@@ -20,7 +20,7 @@ static int setup(void **state)
 {
 	if (world_setup(state))
 		return -1;
-	cache = kmem_cache_create("hotplug", 256, 0, 0, NULL);
+	cache = kmem_cache_create("hotplug", 256, 0, SLAB_NO_MERGE, NULL);
 	return cache ? 0 : -1;
 }
 
@@ -240,7 +240,7 @@ static int setup_two_nodes(void **state)
 	if (world_start("numa=fake=2", WORLD_LIMIT, WORLD_CPUS))
 		return -1;
 	cpu_id_pin(0);
-	cache = kmem_cache_create("hotplug", 256, 0, 0, NULL);
+	cache = kmem_cache_create("hotplug", 256, 0, SLAB_NO_MERGE, NULL);
 	return cache ? 0 : -1;
 }
 
@@ -273,7 +273,7 @@ static void a_node_that_gets_memory_is_given_to_all_caches(void **state)
 	assert_int_equal(memory_notify(MEM_OFFLINE, &change), 0);
 	assert_false(slab_node_isset(1));
 	assert_non_null(get_node(cache, 1));
-	made_without = kmem_cache_create("made_without", 80, 0, 0, NULL);
+	made_without = kmem_cache_create("made_without", 80, 0, SLAB_NO_MERGE, NULL);
 	assert_null(get_node(made_without, 1));
 	/* It does not come: there is no memory for what caches have of it. */
 	buddy_inject_failure(1, true);

@@ -23,7 +23,7 @@ static int setup(void **state)
 	if (world_start("numa=fake=2 background=off", WORLD_LIMIT, WORLD_CPUS))
 		return -1;
 	cpu_id_pin(0);
-	cache = kmem_cache_create("nodes", 256, 0, 0, NULL);
+	cache = kmem_cache_create("nodes", 256, 0, SLAB_NO_MERGE, NULL);
 	if (!cache || cpu_to_node(1) != 0 || cpu_to_node(2) != 1)
 		return -1;
 	/* Chance plays no part. */
@@ -382,7 +382,7 @@ static void node_that_comes_is_given_to_all_caches(void **state)
 
 	(void)state;
 	slab_node_set(1, false);
-	s = kmem_cache_create("late", 256, 0, 0, NULL);
+	s = kmem_cache_create("late", 256, 0, SLAB_NO_MERGE, NULL);
 	assert_null(get_node(s, 1));
 	assert_int_equal(kmem_cache_node_online(1), 0);
 	assert_true(slab_node_isset(1));
@@ -400,7 +400,7 @@ static void node_does_not_come_when_there_is_no_memory_for_it(void **state)
 
 	(void)state;
 	slab_node_set(1, false);
-	s = kmem_cache_create("late", 256, 0, 0, NULL);
+	s = kmem_cache_create("late", 256, 0, SLAB_NO_MERGE, NULL);
 	buddy_inject_failure(1, true);
 	while (nr < ARRAY_SIZE(taken) && (taken[nr] = kmem_cache_alloc(kmem_cache_node, GFP_NOWAIT | __GFP_NOWARN)))
 		nr++;

@@ -14,7 +14,7 @@ static int cache_setup(void **state)
 {
 	if (world_setup(state))
 		return -1;
-	cache = kmem_cache_create("places", 256, 0, 0, NULL);
+	cache = kmem_cache_create("places", 256, 0, SLAB_NO_MERGE, NULL);
 	return cache && oo_objects(cache->oo) == NR ? 0 : -1;
 }
 
@@ -271,7 +271,7 @@ static void last_free_into_a_listed_slab_discards_it_only_beyond_min_partial(voi
 /* One object a slab: the first free is the last one, too. */
 static void full_slab_of_one_object_is_listed_or_discarded(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("one", 32768, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("one", 32768, 0, SLAB_NO_MERGE, NULL);
 	void *objects[16];
 	unsigned int min;
 
@@ -321,7 +321,7 @@ static void new_slab_goes_to_the_node_when_the_cpu_lock_is_busy(void **state)
 
 static void new_slab_of_one_object_is_full_when_the_cpu_lock_is_busy(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("one", 32768, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("one", 32768, 0, SLAB_NO_MERGE, NULL);
 	void *object;
 
 	(void)state;

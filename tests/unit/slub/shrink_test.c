@@ -35,7 +35,7 @@ static unsigned long slab_bytes(const struct kmem_cache *s)
 
 static void slabs_with_one_live_object_each_shrink_to_what_is_in_use(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("shrink", 256, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("shrink", 256, 0, SLAB_NO_MERGE, NULL);
 	const unsigned long free_before = nr_free_pages();
 	void *live[NR_SLABS];
 
@@ -66,7 +66,7 @@ static void slabs_with_one_live_object_each_shrink_to_what_is_in_use(void **stat
 /* Frees alone keep no more than min_partial empty slabs a node, and what the CPU lists hold. */
 static void frees_alone_keep_few_empty_slabs(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("frees", 256, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("frees", 256, 0, SLAB_NO_MERGE, NULL);
 	void *live[NR_SLABS];
 
 	(void)state;
@@ -87,7 +87,7 @@ static unsigned int free_objects(const struct slab *slab)
 /* The next refills fill up what is nearly full, so that the others can become empty. */
 static void the_fullest_slabs_come_first(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("sorted", 256, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("sorted", 256, 0, SLAB_NO_MERGE, NULL);
 	const unsigned int per_slab = oo_objects(s->oo), nr_slabs = 12;
 	void *objects[12 * 32];
 	unsigned int last = 0;

@@ -61,7 +61,7 @@ static unsigned int find_row(const char *name, struct row *found)
 
 static void new_cache_is_the_first_row_and_empty(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("a_rather_long_cache_name", 100, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("a_rather_long_cache_name", 100, 0, SLAB_NO_MERGE, NULL);
 	struct row row;
 
 	(void)state;
@@ -77,7 +77,7 @@ static void new_cache_is_the_first_row_and_empty(void **state)
 
 static void counts_are_the_truth_once_cpu_slabs_are_flushed(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("counted", 128, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("counted", 128, 0, SLAB_NO_MERGE, NULL);
 	void *objects[1000];
 	struct row row;
 
@@ -98,7 +98,7 @@ static void counts_are_the_truth_once_cpu_slabs_are_flushed(void **state)
 
 static void free_objects_of_a_cpu_slab_count_as_active(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("held", 64, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("held", 64, 0, SLAB_NO_MERGE, NULL);
 	void *object = kmem_cache_alloc(s, GFP_KERNEL);
 	struct row row;
 

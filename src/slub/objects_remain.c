@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * objects_remain.c - what is said when a cache is to be destroyed and still has objects: which ones.
+ *
+ * Rules:  only slabs on node lists are looked at: on no list are slabs that are full, and they are only counted. No other lock
+ *         is held.
+ * Locks:  list_lock: slabs stay on the list, and of the free objects of each only the newest change.
+ * Source: list_slab_objects(), free_partial(), mm/slub.c; kmem_cache_destroy(), mm/slab_common.c, Linux 6.1.
+ */
+#include <stdio.h>
+
+#include "base/bitmap.h"
+#include "slub/cache.h"
+#include "slub/slab_word.h"
+
+/* Objects that are shown. */
+#define REMAIN_MAX 10
+
+struct remain_text {
+	char buf[REMAIN_MAX * 64];
+	size_t used;
+	unsigned int nr;
+};
+
+/* Marks the free objects of @slab in @free, which has a bit for each object. */
+static void mark_free(const struct kmem_cache *s, const struct slab *slab, struct slab_word w, unsigned long *free)
+{
+	const void *object = w.freelist;
+
+	bitmap_clear(free, 0, w.objects);
+	for (unsigned int i = 0; i < w.objects && object && object_start_ok(s, slab, object); i++) {
+		bitmap_set(free, (unsigned long)((const char *)object - slab_address(slab)) / s->size, 1);
+		object = freeptr_get(s, object);
+	}
+}
+
+static void list_slab_objects(const struct kmem_cache *s, const struct slab *slab, struct remain_text *text)
+{
+	unsigned long free[(MAX_OBJS_PER_PAGE + 1) / (8 * sizeof(unsigned long))];
+	const struct slab_word w = slab_word_read(slab);
+
+	mark_free(s, slab, w, free);
+	for (unsigned int i = 0; i < w.objects && text->nr < REMAIN_MAX; i++) {
+		if (bitmap_test(free, i))
+			continue;
+		text->nr++;
+		text->used += (size_t)snprintf(text->buf + text->used, sizeof(text->buf) - text->used,
+					       "Object %p @offset=%lu\n",
+					       (const void *)(slab_address(slab) + (size_t)i * s->size),
+					       (unsigned long)i * s->size);
+	}
+}
+
+static void list_objects(struct kmem_cache *s, struct remain_text *text)
+{
+	struct kmem_cache_node *n;
+	const struct slab *slab;
+
+	for_each_kmem_cache_node(s, nid, n) {
+		kmm_lock(&n->list_lock);
+		cds_list_for_each_entry(slab, &n->partial, slab_list) {
+			if (text->nr == REMAIN_MAX)
+				break;
+			list_slab_objects(s, slab, text);
+		}
+		kmm_unlock(&n->list_lock);
+	}
+}
+
+noinline void report_objects_remain(struct kmem_cache *s, unsigned long nr_slabs, const void *caller)
+{
+	struct remain_text text = { .used = 0 };
+
+	list_objects(s, &text);
+	kmm_report(KMM_REPORT_WARN,
+		   "=============================================================================\n"
+		   "BUG %s (Not tainted): Objects remaining in %s on __kmem_cache_shutdown(), slabs=%lu\n"
+		   "-----------------------------------------------------------------------------\n"
+		   "%s"
+		   "kmem_cache_destroy %s: Slab cache still has objects when called from %p\n",
+		   s->name, s->name, nr_slabs, text.buf, s->name, caller);
+}

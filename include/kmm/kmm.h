@@ -27,5 +27,6 @@
 #include <kmm/smp.h>
 #include <kmm/stats.h>
 #include <kmm/string.h>
+#include <kmm/usercopy.h>
 
 #endif /* KMM_KMM_H */

@@ -200,7 +200,7 @@ static void constructed_objects_are_as_the_constructor_left_them(void **state)
 				assert_memory_equal(objects[i], want, sizeof(want));
 			kmem_cache_free_bulk(s, 300, objects);
 		}
-		kmm_validate_cache(s);
+		kmm_validate_slub();
 		kmem_cache_destroy(s);
 	}
 	kmm_rcu_barrier();

@@ -76,7 +76,7 @@ static void zeroed_objects_are_zero_in_all_sizes(void **state)
 			struct kmem_cache *s = kmem_cache_create("zero", size, 0, flags[f], NULL);
 
 			zeros_of_cache(s, size);
-			kmm_validate_cache(s);
+			kmm_validate_slub();
 			kmem_cache_destroy(s);
 		}
 	kmm_rcu_barrier();
@@ -127,7 +127,7 @@ static void constructed_objects_stay_as_they_were_made(void **state)
 					give_all(s, objects, NR);
 				cpu_id_pin(0);
 			}
-			kmm_validate_cache(s);
+			kmm_validate_slub();
 			kmem_cache_destroy(s);
 		}
 	kmm_rcu_barrier();

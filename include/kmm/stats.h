@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * kmm/stats.h - what the library holds, as numbers and as the kernel's own text.
  *
- * Owns: the text views, some counters, and the proofs that pages and per-CPU memory are in order. The views have the format of /proc and
+ * Owns: the text views, some counters, and the proofs that pages, per-CPU memory and caches are in order. The views have the format of /proc and
  *       debugfs of Linux 6.1, so that tools written for it can read them. What a process has nothing of is there as 0.
  */
 #ifndef KMM_STATS_H
@@ -185,6 +185,31 @@ KMM_API void kmm_validate_pages(void);
  *          per-CPU memory waits meanwhile, some 100 us a chunk.
  */
 KMM_API void kmm_validate_percpu(void);
+
+struct kmem_cache;
+
+/**
+ * kmm_validate_cache - proves that a cache is in order: every slab, every free object, every counter.
+ * @cache: live cache.
+ *
+ * For tests of programs, like kmm_validate_pages(): a write to a freed object, or an object freed twice, mostly shows here.
+ * Where something is wrong a BUG is reported, "kernel BUG in validate_cache(name):", with the invariant, and the program ends.
+ * The invariants are S1 to S10 of src/slub/slub_internal.h. It takes as long as there are pages.
+ *
+ * Context: any thread, not a signal handler; may sleep; not from a constructor or report callback. No other thread is using
+ *          @cache; others may be used.
+ * Source:  validate_slab_cache(), mm/slub.c, Linux 6.1.
+ */
+KMM_API void kmm_validate_cache(struct kmem_cache *cache);
+
+/**
+ * kmm_validate_slub - kmm_validate_cache() of all caches, those of kmalloc() included; and no slab is left of another.
+ *
+ * Before the start and after kmm_exit() all is in order.
+ *
+ * Context: as kmm_validate_cache(); no other thread is inside the library.
+ */
+KMM_API void kmm_validate_slub(void);
 
 KMM_END_DECLS
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include <kmm/slab.h>
+#include <kmm/stats.h>
 
 /* Takes from memblock what SLUB needs beside its own caches: the CPU locks. Before buddy_start(). 0 or -ENOMEM. */
 int slub_reserve(void);
@@ -26,9 +27,5 @@ bool slub_page_outlives_exit(unsigned long pfn);
 
 /* Called after each step of kmem_cache_init() with what it made; NULL, or set before the start. For readers. */
 extern void (*kmem_cache_init_trace)(const char *step, const struct kmem_cache *s);
-
-/* Proves the invariants of slub_internal.h for one cache, or for all. Nothing else may use them meanwhile. */
-void kmm_validate_cache(struct kmem_cache *s);
-void kmm_validate_slub(void);
 
 #endif /* KMM_SLUB_SLUB_H */

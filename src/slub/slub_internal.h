@@ -36,8 +36,14 @@
  *   S3  not frozen: on its node's list exactly when freelist is not NULL
  *   S4  c->slab == NULL implies c->freelist == NULL, while L[X] is free
  *   S5  every object on c->freelist belongs to c->slab
- *   S6  n->nr_partial is the length of n->partial; slab->slabs and slab->pobjects of the head of c->partial count that list
+ *   S6  n->nr_partial is the length of n->partial; slab->slabs and slab->pobjects of each slab on c->partial count the list from
+ *       there on, the latter what was free in each when it was put there
  *   S7  n->nr_slabs and n->total_objects count all slabs of the cache
+ *   S8  the geometry: an object and its link fit into s->size, which s->align divides; slabs of s->oo and s->min hold the
+ *       objects they say
+ *   S9  refcount is -1, or counts users; more than one only when the cache may be merged. s->name is the first of its names
+ *   S10 the page of a slab has PG_slab and its cache, which is in the registry, and is of the order and the number of objects
+ *       of s->oo or s->min. A slab that waits for a grace period is empty, counts for nothing and is on no list
  *
  * Source: mm/slub.c and mm/slab.h, Linux 6.1. What differs is in docs/design.md: the kernel's slow paths rely on disabled
  *         interrupts, which a process does not have.

@@ -23,6 +23,7 @@
 #include <kmm/percpu_counter.h>
 #include <kmm/percpu_refcount.h>
 #include <kmm/slab.h>
+#include <kmm/slab_attr.h>
 #include <kmm/slab_create.h>
 #include <kmm/smp.h>
 #include <kmm/stats.h>

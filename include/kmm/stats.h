@@ -18,7 +18,7 @@ KMM_BEGIN_DECLS
  * @file: open for writing; stays the caller's, and is not flushed.
  *
  * Counts are those of all nodes. As in the kernel, free objects of slabs that CPUs have count as active. A cache that others
- * were merged into has one line, under its first name.
+ * were merged into has one line, under its first name. kmm/slab_attr.h has more of one cache.
  *
  * Context: any thread, not a signal handler; may sleep. Needs memory for a page or more. No lock is held while @file is written,
  *          and no cache comes or goes between two lines; but others may allocate between two numbers.

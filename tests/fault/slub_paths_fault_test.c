@@ -20,7 +20,7 @@ static int start(const char *options)
 	if (world_start(options, WORLD_LIMIT, WORLD_CPUS))
 		return -1;
 	cpu_id_pin(0);
-	cache = kmem_cache_create("fault", 700, 0, 0, NULL);
+	cache = kmem_cache_create("fault", 700, 0, SLAB_NO_MERGE, NULL);
 	return cache ? 0 : -1;
 }
 
@@ -120,21 +120,21 @@ static bool alloc_bulk(void)
 	return got;
 }
 
-static bool create_each_kind(void)
+static bool create_many(void)
 {
-	static const slab_flags_t flags[] = { SLAB_TYPESAFE_BY_RCU, SLAB_RECLAIM_ACCOUNT, SLAB_HWCACHE_ALIGN };
-	struct kmem_cache *made[ARRAY_SIZE(flags)];
+	static const slab_flags_t flags[] = { SLAB_TYPESAFE_BY_RCU, SLAB_RECLAIM_ACCOUNT, SLAB_HWCACHE_ALIGN, 0 };
+	struct kmem_cache *made[NR];
 	bool all = true;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++) {
-		char name[] = "kind0";
+	for (unsigned int i = 0; i < NR; i++) {
+		char name[20];
 
-		name[4] += (char)i;
-		made[i] = kmem_cache_create(name, 100 + 100 * i, 0, flags[i], NULL);
+		snprintf(name, sizeof(name), "fault-%u", i);
+		made[i] = kmem_cache_create(name, 100 + 8 * i, 0, flags[i % ARRAY_SIZE(flags)] | SLAB_NO_MERGE, NULL);
 		all &= made[i] != NULL;
 	}
 	kmm_validate_slub();
-	for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++)
+	for (unsigned int i = 0; i < NR; i++)
 		kmem_cache_destroy(made[i]);
 	return all;
 }
@@ -144,7 +144,7 @@ static const struct way {
 	bool (*attempt)(void);
 } ways[] = {
 	{ "one by one", alloc_each },       { "nodes by turns", alloc_by_turns }, { "one node only", alloc_this_node },
-	{ "CPUs by turns", alloc_on_cpus }, { "in one call", alloc_bulk },        { "caches", create_each_kind },
+	{ "CPUs by turns", alloc_on_cpus }, { "in one call", alloc_bulk },        { "caches", create_many },
 };
 
 /* Nothing is lost, whatever failed. */

@@ -28,6 +28,7 @@ struct live {
 static const unsigned int sizes[] = { 8, 64, 256, 1000, 4096 };
 #define NR_CACHES ARRAY_SIZE(sizes)
 
+static const char *const names[NR_CACHES] = { "model-8", "model-64", "model-256", "model-1000", "model-4096" };
 static struct kmem_cache *caches[NR_CACHES];
 static struct live live[MAX_LIVE];
 static unsigned int nr_live;
@@ -177,7 +178,8 @@ static void run(const char *options)
 	assert_int_equal(world_start(options, WORLD_LIMIT, WORLD_CPUS), 0);
 	cpu_id_pin(0);
 	for (unsigned int i = 0; i < NR_CACHES; i++) {
-		caches[i] = kmem_cache_create("bulk model", sizes[i], 0, i == 2 ? SLAB_TYPESAFE_BY_RCU : 0, NULL);
+		caches[i] = kmem_cache_create(names[i], sizes[i], 0,
+					      SLAB_NO_MERGE | (i == 2 ? SLAB_TYPESAFE_BY_RCU : 0), NULL);
 		assert_non_null(caches[i]);
 	}
 	caches[1]->cpu_partial = 0;

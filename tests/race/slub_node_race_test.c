@@ -14,7 +14,7 @@ static int nodes_setup(void **state)
 	if (world_start("numa=fake=2 background=off", WORLD_LIMIT, WORLD_CPUS))
 		return -1;
 	cpu_id_pin(0);
-	cache = kmem_cache_create("race", 256, 0, 0, NULL);
+	cache = kmem_cache_create("race", 256, 0, SLAB_NO_MERGE, NULL);
 	return cache && oo_objects(cache->oo) == NR && cpu_to_node(2) == 1 ? 0 : -1;
 }
 

@@ -193,7 +193,7 @@ static int start(const char *options)
 	if (world_start(options, WORLD_LIMIT, WORLD_CPUS))
 		return -1;
 	cpu_id_pin(0);
-	cache = kmem_cache_create("windows", 256, 0, 0, NULL);
+	cache = kmem_cache_create("windows", 256, 0, SLAB_NO_MERGE, NULL);
 	kmm_race_hook = hook;
 	return cache && oo_objects(cache->oo) == NR ? 0 : -1;
 }

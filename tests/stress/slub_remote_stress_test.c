@@ -33,6 +33,7 @@ struct batch {
 };
 
 static const unsigned int sizes[] = { 64, 256, 1024 };
+static const char *const names[ARRAY_SIZE(sizes)] = { "remote-64", "remote-256", "remote-1024" };
 static struct kmem_cache *caches[ARRAY_SIZE(sizes)];
 
 static struct {
@@ -234,7 +235,8 @@ static void what_others_allocated_comes_back_whole(const char *options)
 	kmm_trim();
 	before = nr_free_pages();
 	for (unsigned int i = 0; i < ARRAY_SIZE(caches); i++) {
-		caches[i] = kmem_cache_create("remote", sizes[i], 0, i == 2 ? SLAB_TYPESAFE_BY_RCU : 0, NULL);
+		caches[i] = kmem_cache_create(names[i], sizes[i], 0,
+					      SLAB_NO_MERGE | (i == 2 ? SLAB_TYPESAFE_BY_RCU : 0), NULL);
 		assert_non_null(caches[i]);
 	}
 	caches[0]->min_partial = 0;

@@ -15,8 +15,8 @@ static int setup(void **state)
 {
 	if (world_setup(state))
 		return -1;
-	cache = kmem_cache_create("bulk", 256, 0, 0, NULL);
-	other = kmem_cache_create("other", 256, 0, SLAB_RECLAIM_ACCOUNT, NULL);
+	cache = kmem_cache_create("bulk", 256, 0, SLAB_NO_MERGE, NULL);
+	other = kmem_cache_create("other", 256, 0, SLAB_RECLAIM_ACCOUNT | SLAB_NO_MERGE, NULL);
 	return cache && other ? 0 : -1;
 }
 

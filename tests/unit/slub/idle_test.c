@@ -14,7 +14,7 @@ static int start(const char *options)
 	if (world_start(options, WORLD_LIMIT, WORLD_CPUS))
 		return -1;
 	cpu_id_pin(0);
-	cache = kmem_cache_create("idle", 256, 0, 0, NULL);
+	cache = kmem_cache_create("idle", 256, 0, SLAB_NO_MERGE, NULL);
 	slub_idle_notes = 0;
 	return cache ? 0 : -1;
 }
@@ -192,7 +192,7 @@ static void a_cpu_that_only_frees_is_in_use_too(void **state)
 
 static void each_cache_is_looked_at_by_itself(void **state)
 {
-	struct kmem_cache *busy = kmem_cache_create("busy", 512, 0, SLAB_RECLAIM_ACCOUNT, NULL);
+	struct kmem_cache *busy = kmem_cache_create("busy", 512, 0, SLAB_RECLAIM_ACCOUNT | SLAB_NO_MERGE, NULL);
 	void *object = use(0), *other;
 
 	(void)state;
@@ -258,7 +258,7 @@ static void nothing_happens(void **state)
 
 static void cache_that_is_gone_is_not_looked_at(void **state)
 {
-	struct kmem_cache *s = kmem_cache_create("short", 64, 0, SLAB_RECLAIM_ACCOUNT, NULL);
+	struct kmem_cache *s = kmem_cache_create("short", 64, 0, SLAB_RECLAIM_ACCOUNT | SLAB_NO_MERGE, NULL);
 	void *object = kmem_cache_alloc(s, GFP_KERNEL);
 
 	(void)state;

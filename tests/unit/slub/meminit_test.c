@@ -73,7 +73,7 @@ static void zeroed_objects_are_zero_in_all_sizes(void **state)
 	(void)state;
 	for (unsigned int size = 1; size <= 5000; size += size < 40 ? 1 : size / 3)
 		for (unsigned int f = 0; f < ARRAY_SIZE(flags); f++) {
-			struct kmem_cache *s = kmem_cache_create("zero", size, 0, flags[f], NULL);
+			struct kmem_cache *s = kmem_cache_create("zero", size, 0, flags[f] | SLAB_NO_MERGE, NULL);
 
 			zeros_of_cache(s, size);
 			kmm_validate_slub();

@@ -22,7 +22,7 @@ static int setup(void **state)
 	if (world_start("min_free_kbytes=2048 background=off", WORLD_LIMIT, WORLD_CPUS))
 		return -1;
 	cpu_id_pin(0);
-	cache = kmem_cache_create("reserve", 256, 0, 0, NULL);
+	cache = kmem_cache_create("reserve", 256, 0, SLAB_NO_MERGE, NULL);
 	hoarded = 0;
 	while ((hoard[hoarded] = alloc_page(QUIET | __GFP_HIGH)))
 		hoarded++;

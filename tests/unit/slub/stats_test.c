@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * stats_test.c - slabinfo: the kernel's shape, and the truth.
  */
+#define _GNU_SOURCE /* fopencookie() */
 #include "slub_world.h"
 
 #include <errno.h>
@@ -111,6 +112,116 @@ static void free_objects_of_a_cpu_slab_count_as_active(void **state)
 	kmem_cache_destroy(s);
 }
 
+static void counts_are_those_of_all_nodes(void **state)
+{
+	struct kmem_cache *s;
+	void *objects[2];
+	struct row row;
+
+	(void)state;
+	assert_int_equal(world_start("numa=fake=2", WORLD_LIMIT, WORLD_CPUS), 0);
+	cpu_id_pin(0);
+	s = kmem_cache_create("nodes", 256, 0, SLAB_NO_MERGE, NULL);
+	for (int node = 0; node < 2; node++) {
+		objects[node] = kmem_cache_alloc_node(s, GFP_KERNEL, node);
+		assert_int_equal(page_to_nid(virt_to_page(objects[node])), node);
+	}
+	flush_all(s);
+	find_row("nodes", &row);
+	assert_int_equal(row.active, 2);
+	assert_int_equal(row.total, 2 * row.objects);
+	assert_int_equal(row.slabs, 2);
+	give_all(s, objects, 2);
+	kmem_cache_destroy(s);
+}
+
+static void a_merged_cache_has_one_row_under_its_first_name(void **state)
+{
+	struct kmem_cache *a = kmem_cache_create("first_name", 904, 0, 0, NULL);
+	unsigned int rows;
+	struct kmem_cache *b;
+	struct row row;
+
+	(void)state;
+	rows = find_row("first_name", &row);
+	assert_int_equal(row.size, 904);
+	b = kmem_cache_create("second_name", 904, 0, 0, NULL);
+	assert_ptr_equal(a, b);
+	assert_int_equal(find_row("first_name", &row), rows);
+	assert_int_equal(row.size, 904);
+	find_row("second_name", &row);
+	assert_int_equal(row.size, 0);
+	kmem_cache_destroy(a);
+	kmem_cache_destroy(b);
+}
+
+static void a_long_name_is_not_cut(void **state)
+{
+	char name[301], *text;
+	struct kmem_cache *s;
+
+	(void)state;
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	s = kmem_cache_create(name, 40, 0, SLAB_NO_MERGE, NULL);
+	text = slabinfo_text();
+	assert_non_null(strstr(text, name));
+	free(text);
+	kmem_cache_destroy(s);
+}
+
+/* Makes caches while it is written to: as a seq_file that reads line by line, the view would see some of them. */
+static unsigned int nr_made;
+static struct kmem_cache *made[8];
+static size_t nr_lines;
+
+static ssize_t making_write(void *cookie, const char *buf, size_t size)
+{
+	(void)cookie;
+	for (size_t i = 0; i < size; i++)
+		nr_lines += buf[i] == '\n';
+	if (nr_made < ARRAY_SIZE(made))
+		made[nr_made++] = kmem_cache_create("made_meanwhile", 72, 0, SLAB_NO_MERGE, NULL);
+	return (ssize_t)size;
+}
+
+static void the_table_is_of_one_moment_of_the_registry(void **state)
+{
+	const cookie_io_functions_t functions = { .write = making_write };
+	FILE *file = fopencookie(NULL, "w", functions);
+	struct row row;
+	const unsigned int rows = find_row("none", &row);
+
+	(void)state;
+	setvbuf(file, NULL, _IONBF, 0);
+	assert_int_equal(kmm_slabinfo(file), 0);
+	fclose(file);
+	assert_true(nr_made > 1);
+	assert_int_equal(nr_lines, 2 + rows);
+	for (unsigned int i = 0; i < nr_made; i++)
+		kmem_cache_destroy(made[i]);
+}
+
+/* The text of very many caches takes more memory than it was first given. */
+static void a_table_of_any_length_is_whole(void **state)
+{
+	struct kmem_cache *many[200];
+	struct row row;
+	char name[16];
+	const unsigned int rows = find_row("none", &row);
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(many); i++) {
+		snprintf(name, sizeof(name), "many_%u", i);
+		many[i] = kmem_cache_create(name, 64, 0, SLAB_NO_MERGE, NULL);
+		assert_non_null(many[i]);
+	}
+	assert_int_equal(find_row("many_0", &row), rows + ARRAY_SIZE(many));
+	assert_int_equal(row.size, 64);
+	for (unsigned int i = 0; i < ARRAY_SIZE(many); i++)
+		kmem_cache_destroy(many[i]);
+}
+
 static void a_file_that_cannot_be_written_is_an_error(void **state)
 {
 	FILE *file = fopen("/dev/full", "w");
@@ -130,6 +241,11 @@ int main(void)
 		VIEW(new_cache_is_the_first_row_and_empty),
 		VIEW(counts_are_the_truth_once_cpu_slabs_are_flushed),
 		VIEW(free_objects_of_a_cpu_slab_count_as_active),
+		cmocka_unit_test_teardown(counts_are_those_of_all_nodes, world_teardown),
+		VIEW(a_merged_cache_has_one_row_under_its_first_name),
+		VIEW(a_long_name_is_not_cut),
+		VIEW(the_table_is_of_one_moment_of_the_registry),
+		VIEW(a_table_of_any_length_is_whole),
 		VIEW(a_file_that_cannot_be_written_is_an_error),
 	};
 

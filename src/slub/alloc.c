@@ -124,26 +124,13 @@ static void *alloc_from_slabs(struct kmem_cache *s, const struct partial_context
 	return object;
 }
 
-/* Slabs and objects that wait for a grace period are memory, too, for who can wait for it. */
-static struct slab *new_slab_patiently(struct kmem_cache *s, const struct partial_context *pc, void **freelist)
-{
-	if (unlikely(gfpflags_allow_blocking(pc->gfp) && kmm_rcu_pending())) {
-		struct slab *slab = new_slab(s, pc->gfp | __GFP_NOWARN, pc->node, freelist);
-
-		if (slab)
-			return slab;
-		kmm_rcu_expedite();
-	}
-	return new_slab(s, pc->gfp, pc->node, freelist);
-}
-
 static void *alloc_from_new_slab(struct kmem_cache *s, const struct partial_context *pc)
 {
 	struct slab *slab, *discard = NULL;
 	void *object, *freelist;
 	unsigned int cpu;
 
-	slab = new_slab_patiently(s, pc, &freelist);
+	slab = new_slab(s, pc->gfp, pc->node, &freelist);
 	if (unlikely(!slab)) {
 		slab_out_of_memory(s, pc->gfp, pc->node);
 		return NULL;
@@ -163,6 +150,22 @@ static void *alloc_from_new_slab(struct kmem_cache *s, const struct partial_cont
 	return freelist;
 }
 
+/* Slabs and objects that wait for a grace period are memory, too, for who can wait for it. */
+static void *alloc_patiently(struct kmem_cache *s, const struct partial_context *pc)
+{
+	const struct partial_context quick = { .gfp = (pc->gfp | __GFP_NOWARN) & ~(gfp_t)__GFP_NOFAIL,
+					       .node = pc->node };
+	void *object = NULL;
+
+	if (unlikely(gfpflags_allow_blocking(pc->gfp) && kmm_rcu_pending())) {
+		object = alloc_from_new_slab(s, &quick);
+		/* What was freed may have been in slabs that keep other objects. */
+		if (!object && kmm_rcu_expedite())
+			object = alloc_from_slabs(s, pc);
+	}
+	return object ? object : alloc_from_new_slab(s, pc);
+}
+
 noinline void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node)
 {
 	struct partial_context pc = { .gfp = gfp, .node = node };
@@ -178,7 +181,7 @@ noinline void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node)
 
 	object = alloc_from_slabs(s, &pc);
 	if (!object)
-		object = alloc_from_new_slab(s, &pc);
+		object = alloc_patiently(s, &pc);
 	idle_notify();
 	return object;
 }

@@ -22,6 +22,7 @@
 #include <kmm/percpu.h>
 #include <kmm/percpu_counter.h>
 #include <kmm/percpu_refcount.h>
+#include <kmm/rcu.h>
 #include <kmm/slab.h>
 #include <kmm/slab_attr.h>
 #include <kmm/slab_create.h>

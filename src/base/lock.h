@@ -33,6 +33,7 @@ enum kmm_lock_rank {
 	KMM_RANK_ZONE = 80,        /* free areas */
 	KMM_RANK_ACCESS = 85,      /* which free pages cannot be accessed (debug_pagealloc=) */
 	KMM_RANK_ARENA = 90,       /* commit frontier, sections, charged ranges */
+	KMM_RANK_KFREE_RCU = 93,   /* objects of one CPU that wait for a grace period */
 	KMM_RANK_RCU_QUEUE = 94,   /* callbacks that wait for a grace period */
 	KMM_RANK_WORK = 95,        /* delayed work: the queue and its thread */
 	KMM_RANK_REF = 96,         /* percpu_ref: modes, and refs that switch */

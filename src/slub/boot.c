@@ -17,6 +17,7 @@
 #include "slub/alloc.h"
 #include "slub/cache.h"
 #include "slub/cpu_slab.h"
+#include "slub/kfree_rcu.h"
 #include "slub/kmalloc.h"
 #include "slub/layout.h"
 #include "slub/node_partial.h"
@@ -55,7 +56,7 @@ int slub_reserve(void)
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
 		kmm_lock_init(cpu_lock(cpu), KMM_RANK_CPU, "L[X]");
 	slub_tid_step = kmm_nr_cpu_ids > 1 ? 1UL << fls(kmm_nr_cpu_ids - 1) : 1;
-	return 0;
+	return kfree_rcu_reserve();
 }
 
 int early_kmem_cache_node_alloc(struct kmem_cache *s, unsigned int nid)
@@ -240,10 +241,12 @@ void kmem_cache_init_late(void)
 {
 	slab_state = FULL;
 	trace("slab_state FULL", NULL);
+	kfree_rcu_start();
 }
 
 void slub_stop(void)
 {
+	kfree_rcu_stop();
 	memset(kmalloc_caches, 0, sizeof(kmalloc_caches));
 	CDS_INIT_LIST_HEAD(&slab_caches);
 	kmem_cache = NULL;

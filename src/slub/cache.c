@@ -91,6 +91,8 @@ KMM_API void kmem_cache_destroy(struct kmem_cache *s)
 
 	if (!s || kmm_boot_state() != KMM_RUNNING)
 		return;
+	/* Objects given to kfree_rcu() are on their way; where this thread cannot wait for them, they are objects. */
+	kmm_rcu_expedite();
 	if (!shutdown_cache(s, &nr_slabs)) {
 		if (nr_slabs)
 			report_objects_remain(s, nr_slabs, __builtin_return_address(0));

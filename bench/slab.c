@@ -216,27 +216,44 @@ static void latency_round(void)
 	latency(malloc_take, malloc_give, GLIBC);
 }
 
-/* Caches with a constructor are never merged with others, so each is really made. */
-static void construct_nothing(void *object)
+/* @nr caches of size after size, which are there while others come and go. */
+static struct kmem_cache **make_others(unsigned int nr)
 {
-	(void)object;
+	struct kmem_cache **others = kcalloc(nr, sizeof(*others), GFP_KERNEL);
+	char name[24];
+
+	for (unsigned int i = 0; others && i < nr; i++) {
+		snprintf(name, sizeof(name), "bench-other-%u", i);
+		others[i] = kmem_cache_create(name, 8 * (i % 500 + 1), 0, SLAB_NO_MERGE, NULL);
+		if (!others[i])
+			bench_fail("out of memory");
+	}
+	return others;
 }
 
-static void create_round(void)
+static void destroy_others(struct kmem_cache **others, unsigned int nr)
 {
-	const unsigned long times = bench_repeat(NR_CACHES * 4000.0);
-	struct kmem_cache *caches[NR_CACHES];
+	for (unsigned int i = 0; others && i < nr; i++)
+		kmem_cache_destroy(others[i]);
+	kfree(others);
+}
+
+/* NR_CACHES caches, never merged, so that each is really made; among @nr_others and those of the library itself. */
+static void create_among(unsigned int nr_others, const char *create_row, const char *destroy_row)
+{
+	const unsigned long times = bench_repeat(NR_CACHES * (4000.0 + 20 * nr_others));
+	struct kmem_cache **others = make_others(nr_others), *caches[NR_CACHES];
+	char names[NR_CACHES][24];
 	double create_ns = 0, destroy_ns = 0;
 
+	for (int i = 0; i < NR_CACHES; i++)
+		snprintf(names[i], sizeof(names[i]), "bench-%d", i);
 	for (unsigned long t = 0; t < times; t++) {
-		char names[NR_CACHES][24];
 		double start, middle;
 
-		for (int i = 0; i < NR_CACHES; i++)
-			snprintf(names[i], sizeof(names[i]), "bench-%d", i);
 		start = bench_now();
 		for (int i = 0; i < NR_CACHES; i++) {
-			caches[i] = kmem_cache_create(names[i], OBJECT_SIZE, 0, SLAB_NO_MERGE, construct_nothing);
+			caches[i] = kmem_cache_create(names[i], OBJECT_SIZE, 0, SLAB_NO_MERGE, NULL);
 			if (!caches[i])
 				bench_fail("out of memory");
 		}
@@ -246,8 +263,15 @@ static void create_round(void)
 		destroy_ns += bench_now() - middle;
 		create_ns += middle - start;
 	}
-	record("kmem_cache_create", KMM, create_ns / (double)(times * NR_CACHES));
-	record("kmem_cache_destroy", KMM, destroy_ns / (double)(times * NR_CACHES));
+	destroy_others(others, nr_others);
+	record(create_row, KMM, create_ns / (double)(times * NR_CACHES));
+	record(destroy_row, KMM, destroy_ns / (double)(times * NR_CACHES));
+}
+
+static void create_round(void)
+{
+	create_among(40, "kmem_cache_create", "kmem_cache_destroy");
+	create_among(1000, "kmem_cache_create, 1000 others", "kmem_cache_destroy, 1000 others");
 }
 
 static bool cache_setup(void)

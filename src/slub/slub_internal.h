@@ -161,11 +161,10 @@ struct kmem_cache {
 	struct kmem_cache_cpu __percpu *cpu_slab;
 	/* What the fast paths read follows in the first cache line. */
 	slab_flags_t flags;
-	unsigned int size; /* bytes an object takes, with its metadata */
-	unsigned int
-		object_size; /* bytes the caller asked for; of a merged cache the most, and grows: slab_mutex, read RELAXED */
-	unsigned int offset;   /* bytes from the object's start to its free pointer */
-	uint64_t size_inverse; /* 2^64 / size, rounded up: tells multiples of size, see object_start_ok() */
+	unsigned int size;        /* bytes an object takes, with its metadata */
+	unsigned int object_size; /* bytes asked for; grows with a user of a merged cache: slab_mutex, read RELAXED */
+	unsigned int offset;      /* bytes from the object's start to its free pointer */
+	uint64_t size_inverse;    /* 2^64 / size, rounded up: tells multiples of size, see object_start_ok() */
 	void (*ctor)(void *object);
 
 	/* These two, and remote_node_defrag_ratio, are set at any time (slab_attr.h): written under slab_mutex, read RELAXED. */

@@ -93,8 +93,8 @@ static int fill_attrs(struct view_text *text, void *arg)
 		add_attr(text, s, request->attr, request);
 		return 0;
 	}
-	for (const struct slab_attr *attr = slab_attr_next(""); attr; attr = slab_attr_next(attr->name)) {
-		view_add(text, "=== %s\n", attr->name);
+	for (const struct slab_attr *attr = slab_attr_next(""); attr; attr = slab_attr_next(attr->file)) {
+		view_add(text, "=== %s\n", attr->file);
 		add_attr(text, s, attr, request);
 	}
 	return 0;

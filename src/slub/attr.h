@@ -12,7 +12,7 @@
 #include "slub/view.h"
 
 struct slab_attr {
-	const char *name;
+	const char *file; /* its name */
 	/* What the file holds; NULL: nothing, or what attr.c adds itself. */
 	void (*show)(struct view_text *text, const struct kmem_cache *s, const struct slab_attr *attr);
 	/* 0, or an error with nothing changed; NULL: read only, unless attr.c does it itself. */
@@ -24,10 +24,10 @@ struct slab_attr {
 /* CPUs that there can be, as src/start.c limits them. */
 #define ATTR_MAX_CPUS 256
 
-/* The attribute of that name, or NULL. */
-const struct slab_attr *slab_attr_find(const char *name);
-/* The attribute whose name comes next after @name in the order of the letters; the first for "". NULL: there is none. */
-const struct slab_attr *slab_attr_next(const char *name);
+/* The attribute of that file name, or NULL. */
+const struct slab_attr *slab_attr_find(const char *file);
+/* The attribute whose file name comes next after @file in the order of the letters; the first for "". NULL: there is none. */
+const struct slab_attr *slab_attr_next(const char *file);
 
 /* What attr.c does itself: see there. */
 extern const struct slab_attr slab_attr_ctor, slab_attr_validate;

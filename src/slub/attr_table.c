@@ -145,37 +145,37 @@ static int set_defrag_ratio(struct kmem_cache *s, const struct slab_attr *attr, 
 #define FLAG(flag) .show = show_flag, .arg = (flag)
 #define COUNT(what) .show = show_slab_objects, .arg = (what)
 
-const struct slab_attr slab_attr_ctor = { .name = "ctor" };
-const struct slab_attr slab_attr_validate = { .name = "validate" };
+const struct slab_attr slab_attr_ctor = { .file = "ctor" };
+const struct slab_attr slab_attr_validate = { .file = "validate" };
 
 static const struct slab_attr attrs[] = {
-	{ .name = "aliases", .show = show_aliases },
-	{ .name = "align", FIELD(align) },
-	{ .name = "cache_dma", FLAG(SLAB_CACHE_DMA), .exists = buddy_has_zone_dma },
-	{ .name = "cpu_partial", FIELD(cpu_partial), .set = set_cpu_partial },
-	{ .name = "cpu_slabs", COUNT(COUNT_CPU_SLABS) },
-	{ .name = "destroy_by_rcu", FLAG(SLAB_TYPESAFE_BY_RCU) },
-	{ .name = "hwcache_align", FLAG(SLAB_HWCACHE_ALIGN) },
-	{ .name = "min_partial", .show = show_min_partial, .set = set_min_partial },
-	{ .name = "object_size", FIELD(object_size) },
-	{ .name = "objects", COUNT(COUNT_OBJECTS) },
-	{ .name = "objects_partial", COUNT(COUNT_OBJECTS_PARTIAL) },
-	{ .name = "objs_per_slab", .show = show_objs_per_slab },
-	{ .name = "order", .show = show_order },
-	{ .name = "partial", COUNT(COUNT_PARTIAL) },
-	{ .name = "poison", FLAG(SLAB_POISON) },
-	{ .name = "reclaim_account", FLAG(SLAB_RECLAIM_ACCOUNT) },
-	{ .name = "red_zone", FLAG(SLAB_RED_ZONE) },
-	{ .name = "remote_node_defrag_ratio", .show = show_defrag_ratio, .set = set_defrag_ratio, .exists = is_numa },
-	{ .name = "sanity_checks", FLAG(SLAB_CONSISTENCY_CHECKS) },
-	{ .name = "shrink", .set = set_shrink },
-	{ .name = "slab_size", FIELD(size) },
-	{ .name = "slabs", COUNT(COUNT_SLABS) },
-	{ .name = "slabs_cpu_partial", .show = show_slabs_cpu_partial },
-	{ .name = "store_user", FLAG(SLAB_STORE_USER) },
-	{ .name = "total_objects", COUNT(COUNT_TOTAL) },
-	{ .name = "trace", FLAG(SLAB_TRACE) },
-	{ .name = "usersize", FIELD(usersize) },
+	{ .file = "aliases", .show = show_aliases },
+	{ .file = "align", FIELD(align) },
+	{ .file = "cache_dma", FLAG(SLAB_CACHE_DMA), .exists = buddy_has_zone_dma },
+	{ .file = "cpu_partial", FIELD(cpu_partial), .set = set_cpu_partial },
+	{ .file = "cpu_slabs", COUNT(COUNT_CPU_SLABS) },
+	{ .file = "destroy_by_rcu", FLAG(SLAB_TYPESAFE_BY_RCU) },
+	{ .file = "hwcache_align", FLAG(SLAB_HWCACHE_ALIGN) },
+	{ .file = "min_partial", .show = show_min_partial, .set = set_min_partial },
+	{ .file = "object_size", FIELD(object_size) },
+	{ .file = "objects", COUNT(COUNT_OBJECTS) },
+	{ .file = "objects_partial", COUNT(COUNT_OBJECTS_PARTIAL) },
+	{ .file = "objs_per_slab", .show = show_objs_per_slab },
+	{ .file = "order", .show = show_order },
+	{ .file = "partial", COUNT(COUNT_PARTIAL) },
+	{ .file = "poison", FLAG(SLAB_POISON) },
+	{ .file = "reclaim_account", FLAG(SLAB_RECLAIM_ACCOUNT) },
+	{ .file = "red_zone", FLAG(SLAB_RED_ZONE) },
+	{ .file = "remote_node_defrag_ratio", .show = show_defrag_ratio, .set = set_defrag_ratio, .exists = is_numa },
+	{ .file = "sanity_checks", FLAG(SLAB_CONSISTENCY_CHECKS) },
+	{ .file = "shrink", .set = set_shrink },
+	{ .file = "slab_size", FIELD(size) },
+	{ .file = "slabs", COUNT(COUNT_SLABS) },
+	{ .file = "slabs_cpu_partial", .show = show_slabs_cpu_partial },
+	{ .file = "store_user", FLAG(SLAB_STORE_USER) },
+	{ .file = "total_objects", COUNT(COUNT_TOTAL) },
+	{ .file = "trace", FLAG(SLAB_TRACE) },
+	{ .file = "usersize", FIELD(usersize) },
 };
 
 /* All there are, in no order; NULL behind the last. */
@@ -197,22 +197,22 @@ static bool attr_exists(const struct slab_attr *attr)
 	return !attr->exists || attr->exists();
 }
 
-const struct slab_attr *slab_attr_find(const char *name)
+const struct slab_attr *slab_attr_find(const char *file)
 {
 	const struct slab_attr *attr;
 
 	for (unsigned int i = 0; (attr = attr_at(i)); i++)
-		if (strcmp(attr->name, name) == 0 && attr_exists(attr))
+		if (strcmp(attr->file, file) == 0 && attr_exists(attr))
 			return attr;
 	return NULL;
 }
 
-const struct slab_attr *slab_attr_next(const char *name)
+const struct slab_attr *slab_attr_next(const char *file)
 {
 	const struct slab_attr *attr, *next = NULL;
 
 	for (unsigned int i = 0; (attr = attr_at(i)); i++)
-		if (strcmp(attr->name, name) > 0 && (!next || strcmp(attr->name, next->name) < 0) && attr_exists(attr))
+		if (strcmp(attr->file, file) > 0 && (!next || strcmp(attr->file, next->file) < 0) && attr_exists(attr))
 			next = attr;
 	return next;
 }

@@ -41,13 +41,13 @@ static int clear_stat(struct kmem_cache *s, const struct slab_attr *attr, const 
 	return 0;
 }
 
-#define STAT_ATTR(item, text) { .name = (text), .show = show_stat, .set = clear_stat, .arg = (item) },
+#define STAT_ATTR(item, text) { .file = (text), .show = show_stat, .set = clear_stat, .arg = (item) },
 const struct slab_attr slab_stat_attrs[] = { SLUB_STAT_ITEMS(STAT_ATTR) };
 const unsigned int nr_slab_stat_attrs = NR_SLUB_STAT_ITEMS;
 
 #else
 
-const struct slab_attr slab_stat_attrs[1] = { { .name = NULL } };
+const struct slab_attr slab_stat_attrs[1] = { { .file = NULL } };
 const unsigned int nr_slab_stat_attrs = 0;
 
 #endif

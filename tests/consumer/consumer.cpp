@@ -79,6 +79,38 @@ static bool use_cache_args()
 	return ok;
 }
 
+struct shape {
+	unsigned int nr;
+	point corners[1]; /* and more: C++ has no flexible arrays */
+};
+
+/* Memory by type: the pointers need no cast, also from a reference and in a template. */
+template <typename T> static T *make()
+{
+	return kzalloc_obj(T);
+}
+
+static bool use_objects()
+{
+	void *(*by_pointer)(size_t, gfp_t) = kmalloc;
+	point *one = kmalloc_obj(point), *two = make<point>(), &ref = *two;
+	point *copy = kmalloc_obj(ref, GFP_NOWAIT), *many = kzalloc_objs(*one, 10);
+	shape *square = kzalloc_flex(*square, corners, 4, GFP_KERNEL);
+	void *bytes = by_pointer(100, GFP_KERNEL), *constant = kmalloc(100, GFP_KERNEL);
+	bool ok = one && two && copy && many && square && bytes && constant;
+
+	ok = ok && two->x == 0 && many[9].y == 0 && ksize(square) >= sizeof(shape) + 4 * sizeof(point) &&
+	     ksize(bytes) == ksize(constant) && !kmalloc_objs(point, SIZE_MAX / 2, GFP_KERNEL | __GFP_NOWARN);
+	kfree(one);
+	kfree(two);
+	kfree(copy);
+	kfree(many);
+	kfree(square);
+	kfree(bytes);
+	kfree(constant);
+	return ok;
+}
+
 struct hits {
 	unsigned long nr = 4; /* constant, so the template holds it */
 	point where = { 1, 2 };
@@ -143,8 +175,8 @@ int main()
 
 	std::thread thread([&] { thread_ok = use_container(); });
 	thread.join();
-	if (!thread_ok || !use_container() || !use_cache() || !use_cache_args() || !use_percpu() || !use_static() ||
-	    kmm_slabinfo(stdout) != 0) {
+	if (!thread_ok || !use_container() || !use_cache() || !use_cache_args() || !use_objects() || !use_percpu() ||
+	    !use_static() || kmm_slabinfo(stdout) != 0) {
 		std::fputs("consumer from C++: failed\n", stderr);
 		return 1;
 	}

@@ -11,6 +11,7 @@
 #include "base/bitmap.h"
 #include "slub/cache.h"
 #include "slub/slab_word.h"
+#include "slub/symbol.h"
 
 /* Objects that are shown. */
 #define REMAIN_MAX 10
@@ -69,13 +70,15 @@ static void list_objects(struct kmem_cache *s, struct remain_text *text)
 noinline void report_objects_remain(struct kmem_cache *s, unsigned long nr_slabs, const void *caller)
 {
 	struct remain_text text = { .used = 0 };
+	char where[SYMBOL_TEXT_MAX];
 
 	list_objects(s, &text);
+	symbol_text(where, sizeof(where), caller);
 	kmm_report(KMM_REPORT_WARN,
 		   "=============================================================================\n"
 		   "BUG %s (Not tainted): Objects remaining in %s on __kmem_cache_shutdown(), slabs=%lu\n"
 		   "-----------------------------------------------------------------------------\n"
 		   "%s"
-		   "kmem_cache_destroy %s: Slab cache still has objects when called from %p\n",
-		   s->name, s->name, nr_slabs, text.buf, s->name, caller);
+		   "kmem_cache_destroy %s: Slab cache still has objects when called from %s\n",
+		   s->name, s->name, nr_slabs, text.buf, s->name, where);
 }

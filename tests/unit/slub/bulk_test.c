@@ -106,6 +106,7 @@ static void what_the_cpu_has_is_used_first_and_the_rest_stays(void **state)
 	for (int i = 0; i < 5; i++)
 		assert_ptr_equal(slab_of(objects[i]), slab_of(first));
 	assert_ptr_equal(cpu_slab_of(cache, 0)->slab, slab_of(first));
+	assert_ptr_equal(slab_of(cpu_slab_of(cache, 0)->freelist), slab_of(first));
 	/* Ten are left, and are the next ten. */
 	take(cache, objects + 5, 10);
 	for (int i = 5; i < 15; i++)

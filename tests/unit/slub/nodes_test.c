@@ -1,77 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * nodes_test.c - objects of the node that was asked for, and of others when that is allowed. Two nodes; CPUs 0 and 1 are of
- * node 0, 2 and 3 of node 1.
+ * nodes_test.c - objects of the node that was asked for, or of another one when that is allowed.
  */
-#include "slub_world.h"
+#include "slub_node_world.h"
 
 #include <errno.h>
 
 #include <kmm/mm.h>
-#include <kmm/numa.h>
 
-#include "slub/alloc.h"
 #include "slub/cache.h"
-
-#define NR 16 /* objects of 256 bytes in a slab */
-#define QUIET (GFP_KERNEL | __GFP_NOWARN)
-
-static struct kmem_cache *cache;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (world_start("numa=fake=2 background=off", WORLD_LIMIT, WORLD_CPUS))
-		return -1;
-	cpu_id_pin(0);
-	cache = kmem_cache_create("nodes", 256, 0, SLAB_NO_MERGE, NULL);
-	if (!cache || cpu_to_node(1) != 0 || cpu_to_node(2) != 1)
-		return -1;
-	/* Chance plays no part. */
-	cache->remote_node_defrag_ratio = 1024;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	kmm_set_mems_allowed(NODE_MASK_ALL);
-	kmm_validate_cache(cache);
-	kmem_cache_destroy(cache);
-	world_expect_silence();
-	return world_teardown(state);
-}
-
-static int nid_of(const void *object)
-{
-	return (int)slab_nid(slab_of(object));
-}
-
-static void *on_node(gfp_t gfp, int nid)
-{
-	return cache_alloc_node(cache, gfp, nid);
-}
-
-static unsigned long partial(unsigned int nid)
-{
-	return get_node(cache, nid)->nr_partial;
-}
-
-/* @nr slabs on the list of node @nid, each with one object in use, which go to @objects. */
-static void fill_list(void **objects, unsigned int nr, int nid)
-{
-	void *whole[16][NR];
-
-	for (unsigned int i = 0; i < nr; i++)
-		for (unsigned int j = 0; j < NR; j++)
-			assert_non_null(whole[i][j] = on_node(GFP_KERNEL, nid));
-	flush_all(cache);
-	cache->cpu_partial = 0;
-	for (unsigned int i = 0; i < nr; i++) {
-		give_all(cache, whole[i] + 1, NR - 1);
-		objects[i] = whole[i][0];
-	}
-	cache->cpu_partial = 13;
-	assert_int_equal(partial((unsigned int)nid), nr);
-}
 
 /* All pages of a node that may be had, until give_pages_back(). */
 static struct page *hoard[WORLD_LIMIT / PAGE_SIZE];
@@ -265,117 +201,6 @@ static void this_node_is_that_of_the_cpu_when_none_is_named(void **state)
 	give_pages_back();
 }
 
-/* What CPU 0 gets when node 1 has @nr partial slabs and node 0 none. */
-static int node_with_remote_partials(unsigned int nr, gfp_t gfp)
-{
-	void *objects[16], *object;
-	int nid;
-
-	fill_list(objects, nr, 1);
-	assert_int_equal(partial(0), 0);
-	object = kmem_cache_alloc(cache, gfp);
-	nid = nid_of(object);
-	assert_int_equal(partial(1), nid ? nr - 1 : nr);
-	kmem_cache_free(cache, object);
-	give_all(cache, objects, nr);
-	kmem_cache_shrink(cache);
-	return nid;
-}
-
-static void far_node_helps_with_what_it_has_beyond_min_partial(void **state)
-{
-	const unsigned int min = (unsigned int)cache->min_partial;
-
-	(void)state;
-	assert_int_equal(node_with_remote_partials(min, GFP_KERNEL), 0);
-	assert_int_equal(node_with_remote_partials(min + 1, GFP_KERNEL), 1);
-	/* Not for those who want this node. */
-	assert_int_equal(node_with_remote_partials(min + 1, GFP_KERNEL | __GFP_THISNODE), 0);
-	cache->remote_node_defrag_ratio = 0;
-	assert_int_equal(node_with_remote_partials(min + 1, GFP_KERNEL), 0);
-}
-
-static void far_node_helps_only_where_it_may_be_used(void **state)
-{
-	const unsigned int min = (unsigned int)cache->min_partial;
-	void *objects[16], *object;
-
-	(void)state;
-	fill_list(objects, min + 1, 1);
-	assert_int_equal(kmm_set_mems_allowed(nodemask_of_node(0)), 0);
-	object = kmem_cache_alloc(cache, GFP_KERNEL);
-	assert_int_equal(nid_of(object), 0);
-	kmem_cache_free(cache, object);
-	kmem_cache_shrink(cache);
-	/* Who cannot wait does not ask. */
-	object = kmem_cache_alloc(cache, GFP_ATOMIC);
-	assert_int_equal(nid_of(object), 1);
-	kmem_cache_free(cache, object);
-	give_all(cache, objects, min + 1);
-}
-
-static void named_node_is_not_replaced_by_a_rich_one(void **state)
-{
-	const unsigned int min = (unsigned int)cache->min_partial;
-	void *objects[16], *object;
-
-	(void)state;
-	fill_list(objects, min + 1, 1);
-	object = on_node(GFP_KERNEL, 0);
-	assert_int_equal(nid_of(object), 0);
-	kmem_cache_free(cache, object);
-	give_all(cache, objects, min + 1);
-}
-
-static void busy_cpu_is_served_by_the_same_nodes(void **state)
-{
-	const unsigned int min = (unsigned int)cache->min_partial;
-	void *objects[16], *got[4];
-
-	(void)state;
-	fill_list(objects, min + 1, 1);
-	/* Another thread is in the middle of a refill. */
-	assert_int_equal(pthread_mutex_lock(&cpu_lock(0)->mutex), 0);
-	got[0] = kmem_cache_alloc(cache, GFP_KERNEL);
-	got[1] = kmem_cache_alloc(cache, GFP_KERNEL | __GFP_THISNODE);
-	got[2] = on_node(GFP_KERNEL, 1);
-	kmm_set_mems_allowed(nodemask_of_node(0));
-	flush_cpu_slab(cache, 1);
-	got[3] = on_node(GFP_KERNEL, 0);
-	pthread_mutex_unlock(&cpu_lock(0)->mutex);
-	assert_int_equal(nid_of(got[0]), 1);
-	assert_int_equal(nid_of(got[1]), 0);
-	assert_int_equal(nid_of(got[2]), 1);
-	assert_int_equal(nid_of(got[3]), 0);
-	assert_int_equal(partial(1), min + 1);
-	give_all(cache, got, 4);
-	give_all(cache, objects, min + 1);
-}
-
-static void chance_decides_by_the_ratio(void **state)
-{
-	const unsigned int min = (unsigned int)cache->min_partial;
-	void *objects[16];
-	unsigned int far = 0;
-
-	(void)state;
-	fill_list(objects, min + 1, 1);
-	cache->remote_node_defrag_ratio = 512;
-	for (int i = 0; i < 400; i++) {
-		void *object = kmem_cache_alloc(cache, GFP_KERNEL);
-
-		far += nid_of(object) == 1;
-		/* The slab goes where it came from: to node 1's list, or away. */
-		kmem_cache_free(cache, object);
-		flush_cpu_slab(cache, 0);
-		cache->min_partial = 0;
-		kmem_cache_shrink(cache);
-		cache->min_partial = min;
-	}
-	assert_in_range(far, 150, 250);
-	give_all(cache, objects, min + 1);
-}
-
 static void node_that_comes_is_given_to_all_caches(void **state)
 {
 	struct kmem_cache *s, *i;
@@ -442,11 +267,6 @@ int main(void)
 		NODE(empty_slab_counts_against_what_its_own_node_keeps),
 		NODE(this_node_and_no_other),
 		NODE(this_node_is_that_of_the_cpu_when_none_is_named),
-		NODE(far_node_helps_with_what_it_has_beyond_min_partial),
-		NODE(far_node_helps_only_where_it_may_be_used),
-		NODE(named_node_is_not_replaced_by_a_rich_one),
-		NODE(busy_cpu_is_served_by_the_same_nodes),
-		NODE(chance_decides_by_the_ratio),
 		NODE(node_that_comes_is_given_to_all_caches),
 		NODE(node_does_not_come_when_there_is_no_memory_for_it),
 		NODE(node_without_memory_is_no_wish),

@@ -1,80 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * places_test.c - where a slab goes when it is let go of, and how many of them are kept there.
  */
-#include "slub_world.h"
+#include "slub_places_world.h"
 
 #include "base/work.h"
-
-/* 256 bytes: 16 objects a slab, cpu_partial 13 objects, min_partial 5 slabs. */
-#define NR 16
-
-static struct kmem_cache *cache;
-
-static int cache_setup(void **state)
-{
-	if (world_setup(state))
-		return -1;
-	cache = kmem_cache_create("places", 256, 0, SLAB_NO_MERGE, NULL);
-	return cache && oo_objects(cache->oo) == NR ? 0 : -1;
-}
-
-static int cache_teardown(void **state)
-{
-	kmm_validate_cache(cache);
-	kmem_cache_destroy(cache);
-	world_expect_silence();
-	return world_teardown(state);
-}
-
-static struct kmem_cache_node *node(void)
-{
-	return get_node(cache, 0);
-}
-
-/* From a slab of new pages, whatever the node has. */
-static void take_from_new_slab(void **objects, unsigned int nr)
-{
-	const unsigned long nr_partial = node()->nr_partial;
-
-	/* The hint says that there is nothing to look for. */
-	node()->nr_partial = 0;
-	take(cache, objects, nr);
-	node()->nr_partial = nr_partial;
-}
-
-static struct slab *listed_at(bool head)
-{
-	struct cds_list_head *at = head ? node()->partial.next : node()->partial.prev;
-
-	return cds_list_entry(at, struct slab, slab_list);
-}
-
-/* One slab on the node's list, with all but one object free; returns that object. */
-static void *listed_slab(void)
-{
-	void *object = kmem_cache_alloc(cache, GFP_KERNEL);
-
-	flush_cpu_slab(cache, 0);
-	assert_int_equal(slab_place(cache, slab_of(object)), PLACE_NODE_PARTIAL);
-	return object;
-}
-
-/* @nr slabs on the node's list, each with one object in use, which go to @objects. */
-static void fill_node_list(void **objects, unsigned int nr)
-{
-	void *whole[16][NR];
-
-	for (unsigned int i = 0; i < nr; i++)
-		take(cache, whole[i], NR);
-	flush_cpu_slab(cache, 0);
-	cache->cpu_partial = 0;
-	for (unsigned int i = 0; i < nr; i++) {
-		give_all(cache, whole[i] + 1, NR - 1);
-		objects[i] = whole[i][0];
-	}
-	cache->cpu_partial = 13;
-	assert_int_equal(node()->nr_partial, nr);
-}
 
 /* An empty slab with CPU 0, while the node has @nr others. */
 static struct slab *empty_cpu_slab(void **objects, unsigned int nr)
@@ -292,63 +221,19 @@ static void full_slab_of_one_object_is_listed_or_discarded(void **state)
 	kmem_cache_destroy(s);
 }
 
-/* As another thread in the middle of a refill would, past the rank checks. */
-static void hold_cpu(unsigned int cpu)
+static void full_slab_that_gets_an_object_is_listed_behind_others(void **state)
 {
-	assert_int_equal(pthread_mutex_lock(&cpu_lock(cpu)->mutex), 0);
-}
-
-static void let_cpu_go(unsigned int cpu)
-{
-	pthread_mutex_unlock(&cpu_lock(cpu)->mutex);
-}
-
-static void new_slab_goes_to_the_node_when_the_cpu_lock_is_busy(void **state)
-{
-	struct slab_word w;
-	void *object;
+	void *objects[3], *whole[NR];
 
 	(void)state;
-	hold_cpu(0);
-	object = kmem_cache_alloc(cache, GFP_KERNEL);
-	let_cpu_go(0);
-	w = slab_word_read(slab_of(object));
-	assert_int_equal(slab_place(cache, slab_of(object)), PLACE_NODE_PARTIAL);
-	assert_false(w.frozen);
-	assert_int_equal(w.inuse, 1);
-	kmem_cache_free(cache, object);
-}
-
-static void new_slab_of_one_object_is_full_when_the_cpu_lock_is_busy(void **state)
-{
-	struct kmem_cache *s = kmem_cache_create("one", 32768, 0, SLAB_NO_MERGE, NULL);
-	void *object;
-
-	(void)state;
-	hold_cpu(0);
-	object = kmem_cache_alloc(s, GFP_KERNEL);
-	let_cpu_go(0);
-	assert_int_equal(slab_place(s, slab_of(object)), PLACE_FULL);
-	kmm_validate_cache(s);
-	kmem_cache_free(s, object);
-	kmem_cache_destroy(s);
-}
-
-static void busy_cpu_takes_one_object_of_a_listed_slab_until_it_is_full(void **state)
-{
-	void *objects[NR];
-
-	(void)state;
-	objects[0] = listed_slab();
-	hold_cpu(0);
-	take(cache, objects + 1, NR - 1);
-	let_cpu_go(0);
-	for (int i = 1; i < NR; i++)
-		assert_ptr_equal(slab_of(objects[i]), slab_of(objects[0]));
-	assert_int_equal(slab_place(cache, slab_of(objects[0])), PLACE_FULL);
-	assert_int_equal(node()->nr_partial, 0);
-	assert_null(cpu_slab_of(cache, 0)->slab);
-	give_all(cache, objects, NR);
+	take(cache, whole, NR);
+	flush_cpu_slab(cache, 0);
+	fill_node_list(objects, 3);
+	cache->cpu_partial = 0;
+	kmem_cache_free(cache, whole[0]);
+	assert_ptr_equal(listed_at(false), slab_of(whole[1]));
+	give_all(cache, objects, 3);
+	give_all(cache, whole + 1, NR - 1);
 }
 
 static void discarded_rcu_slab_counts_for_nothing_and_is_freed_after_the_grace_period(void **state)
@@ -388,9 +273,7 @@ int main(void)
 		PLACE(acquire_stops_when_more_than_half_of_cpu_partial_is_there),
 		PLACE(last_free_into_a_listed_slab_discards_it_only_beyond_min_partial),
 		PLACE(full_slab_of_one_object_is_listed_or_discarded),
-		PLACE(new_slab_goes_to_the_node_when_the_cpu_lock_is_busy),
-		PLACE(new_slab_of_one_object_is_full_when_the_cpu_lock_is_busy),
-		PLACE(busy_cpu_takes_one_object_of_a_listed_slab_until_it_is_full),
+		PLACE(full_slab_that_gets_an_object_is_listed_behind_others),
 		PLACE(discarded_rcu_slab_counts_for_nothing_and_is_freed_after_the_grace_period),
 	};
 

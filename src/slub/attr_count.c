@@ -86,7 +86,7 @@ static struct cpu_partial_counts count_cpu_partial(const struct kmem_cache *s, u
 
 void show_slabs_cpu_partial(struct view_text *text, const struct kmem_cache *s, const struct slab_attr *attr)
 {
-	struct cpu_partial_counts all = { .slabs = 0 }, cpus[ATTR_MAX_CPUS];
+	struct cpu_partial_counts all = { .slabs = 0 }, cpus[ATTR_MAX_CPUS] = { { 0 } };
 
 	(void)attr;
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {

@@ -18,7 +18,7 @@ static unsigned int *counter_of(const struct kmem_cache *s, const struct slab_at
 
 static void show_stat(struct view_text *text, const struct kmem_cache *s, const struct slab_attr *attr)
 {
-	unsigned int cpus[ATTR_MAX_CPUS];
+	unsigned int cpus[ATTR_MAX_CPUS] = { 0 };
 	unsigned long sum = 0;
 
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++) {

@@ -6,6 +6,7 @@
 #include "buddy/buddy_internal.h"
 #include "buddy/vmstat.h"
 #include "slub/kmalloc.h"
+#include "support/threads.h"
 
 static const char *cache_name(const void *p)
 {
@@ -126,6 +127,38 @@ static void dma_memory_is_of_zone_dma(void **state)
 	world_teardown(state);
 }
 
+static void *first_of_thread[8];
+
+static gfp_t kind_of_thread(unsigned int index)
+{
+	static const gfp_t kinds[] = { 0, __GFP_DMA, __GFP_RECLAIMABLE, __GFP_ACCOUNT };
+
+	return kinds[index % 4];
+}
+
+static void call_first(unsigned int index, void *arg)
+{
+	(void)arg;
+	first_of_thread[index] = kmalloc(200, GFP_KERNEL | kind_of_thread(index));
+}
+
+/* Nobody gets normal memory because the caches of his kind are not there yet. */
+static void the_first_calls_of_threads_get_memory_of_their_kinds(void **state)
+{
+	static const char *const names[] = { "kmalloc-256", "dma-kmalloc-256", "kmalloc-rcl-256", "kmalloc-cg-256" };
+
+	(void)state;
+	setenv("KMM_OPTIONS", "dma=16M", 1);
+	for (unsigned int round = 0; round < 20; round++) {
+		assert_int_equal(kmm_boot_state(), KMM_COLD);
+		run_threads(ARRAY_SIZE(first_of_thread), call_first, NULL);
+		for (unsigned int i = 0; i < ARRAY_SIZE(first_of_thread); i++)
+			expect_cache(first_of_thread[i], names[i % 4]);
+		kmm_boot_reset_for_test();
+	}
+	unsetenv("KMM_OPTIONS");
+}
+
 /* A page of one kind is not found among the pages of another. */
 static void reclaimable_memory_lies_in_reclaimable_blocks(void **state)
 {
@@ -239,6 +272,7 @@ int main(void)
 		MEMORY(the_first_flag_of_dma_reclaimable_account_decides),
 		MEMORY(without_a_zone_for_it_dma_memory_is_any_memory),
 		cmocka_unit_test(dma_memory_is_of_zone_dma),
+		cmocka_unit_test(the_first_calls_of_threads_get_memory_of_their_kinds),
 		MEMORY(reclaimable_memory_lies_in_reclaimable_blocks),
 		MEMORY(each_kind_has_the_flag_and_the_classes_of_it),
 		MEMORY(pages_of_large_memory_count_as_slab_pages),

@@ -16,7 +16,9 @@ static void roundup_is_what_is_usable(void **state)
 		kfree(p);
 	}
 	for (size_t size = 32768; size <= KMALLOC_MAX_SIZE; size *= 2) {
-		for (int more = -1; more <= (size < KMALLOC_MAX_SIZE); more++) {
+		const int most = size < KMALLOC_MAX_SIZE ? 1 : 0;
+
+		for (int more = -1; more <= most; more++) {
 			void *p = kmalloc(size + (size_t)more, GFP_KERNEL);
 
 			assert_int_equal(kmalloc_size_roundup(size + (size_t)more), ksize(p));

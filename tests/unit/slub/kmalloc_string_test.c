@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <wchar.h>
 
+#include "support/threads.h"
+
 static char *format(gfp_t gfp, const char *fmt, ...) KMM_PRINTF(2, 3);
 static const char *format_const(gfp_t gfp, const char *fmt, ...) KMM_PRINTF(2, 3);
 
@@ -31,6 +33,36 @@ static const char *format_const(gfp_t gfp, const char *fmt, ...)
 	p = kvasprintf_const(gfp, fmt, ap);
 	va_end(ap);
 	return p;
+}
+
+#define NR_THREADS 8
+
+struct first_calls {
+	const char *constant;
+	bool shared[NR_THREADS], copied[NR_THREADS];
+};
+
+static void call_first(unsigned int index, void *arg)
+{
+	struct first_calls *calls = arg;
+	char local[] = "local";
+	const char *copy = kstrdup_const(local, GFP_KERNEL);
+
+	calls->shared[index] = kstrdup_const(calls->constant, GFP_KERNEL) == calls->constant;
+	calls->copied[index] = copy && copy != local;
+	kfree_const(copy);
+}
+
+/* The first test of this program: nobody knows yet what is constant. */
+static void threads_that_ask_at_the_same_time_find_the_same(void **state)
+{
+	struct first_calls calls = { .constant = "constant" };
+
+	(void)state;
+	run_threads(NR_THREADS, call_first, &calls);
+	for (unsigned int i = 0; i < NR_THREADS; i++)
+		assert_true(calls.shared[i] && calls.copied[i]);
+	world_expect_silence();
 }
 
 static void constants_of_the_program_are_shared(void **state)
@@ -241,6 +273,7 @@ static void without_memory_every_copy_is_null_and_nothing_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MEMORY(threads_that_ask_at_the_same_time_find_the_same),
 		MEMORY(constants_of_the_program_are_shared),
 		MEMORY(what_may_change_is_copied),
 		MEMORY(constants_of_other_objects_are_copied),

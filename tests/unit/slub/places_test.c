@@ -182,7 +182,7 @@ static void acquire_stops_when_more_than_half_of_cpu_partial_is_there(void **sta
 
 static void last_free_into_a_listed_slab_discards_it_only_beyond_min_partial(void **state)
 {
-	void *objects[16];
+	void *objects[16] = { NULL };
 	const unsigned int min = (unsigned int)cache->min_partial;
 
 	(void)state;

@@ -410,7 +410,7 @@ static void complete_now_locked(struct percpu_ref_data *data)
 /* Until no switch of @data is under way but the one in whose confirmation we are. Drops the lock. */
 static void wait_idle_locked(struct percpu_ref_data *data)
 {
-	bool kicked = false;
+	bool kicked = false, was_online;
 
 	while (data->state != IDLE) {
 		if (in_callback_locked()) {
@@ -423,7 +423,10 @@ static void wait_idle_locked(struct percpu_ref_data *data)
 			kicked = true;
 			kmm_lock(&switches.lock);
 		} else {
+			/* Who switches is in a grace period, which is not to wait for us. */
+			was_online = kmm_rcu_wait_begin();
 			kmm_lock_wait(&switches.lock, &switches.changed, NULL);
+			kmm_rcu_wait_end(was_online);
 		}
 	}
 }

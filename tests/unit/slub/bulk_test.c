@@ -99,19 +99,20 @@ static void what_the_cpu_has_is_used_first_and_the_rest_stays(void **state)
 	void *first, *next;
 
 	(void)state;
+	cpu_id_pin(3);
 	first = kmem_cache_alloc(cache, GFP_KERNEL);
-	next = cpu_slab_of(cache, 0)->freelist;
+	next = cpu_slab_of(cache, 3)->freelist;
 	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 5, objects), 5);
 	assert_ptr_equal(objects[0], next);
 	for (int i = 0; i < 5; i++)
 		assert_ptr_equal(slab_of(objects[i]), slab_of(first));
-	assert_ptr_equal(cpu_slab_of(cache, 0)->slab, slab_of(first));
-	assert_ptr_equal(slab_of(cpu_slab_of(cache, 0)->freelist), slab_of(first));
+	assert_ptr_equal(cpu_slab_of(cache, 3)->slab, slab_of(first));
+	assert_ptr_equal(slab_of(cpu_slab_of(cache, 3)->freelist), slab_of(first));
 	/* Ten are left, and are the next ten. */
 	take(cache, objects + 5, 10);
 	for (int i = 5; i < 15; i++)
 		assert_ptr_equal(slab_of(objects[i]), slab_of(first));
-	assert_null(cpu_slab_of(cache, 0)->freelist);
+	assert_null(cpu_slab_of(cache, 3)->freelist);
 	objects[15] = first;
 	expect_different(objects, NR);
 	kmem_cache_free_bulk(cache, NR, objects);

@@ -126,6 +126,42 @@ static void chance_decides_by_the_ratio(void **state)
 	give_all(cache, objects, min + 1);
 }
 
+static int setup_three_nodes(void **state)
+{
+	(void)state;
+	return start("numa=fake=3 background=off");
+}
+
+static void of_several_rich_nodes_one_helps(void **state)
+{
+	const unsigned int min = (unsigned int)cache->min_partial;
+	void *objects[2][16], *got[2];
+
+	(void)state;
+	fill_list(objects[0], min + 1, 1);
+	fill_list(objects[1], min + 1, 2);
+	assert_int_equal(pthread_mutex_lock(&cpu_lock(0)->mutex), 0);
+	got[0] = kmem_cache_alloc(cache, GFP_KERNEL);
+	pthread_mutex_unlock(&cpu_lock(0)->mutex);
+	got[1] = kmem_cache_alloc(cache, GFP_KERNEL);
+	assert_int_equal(nid_of(got[0]), 1);
+	assert_int_equal(nid_of(got[1]), 1);
+	/* One slab went to the CPU. */
+	assert_int_equal(partial(1), min);
+	assert_int_equal(partial(2), min + 1);
+	/* Now node 1 has no more than it keeps. */
+	flush_cpu_slab(cache, 0);
+	kmem_cache_free(cache, objects[0][0]);
+	kmem_cache_free(cache, objects[0][1]);
+	give_all(cache, got, 2);
+	kmem_cache_shrink(cache);
+	got[0] = kmem_cache_alloc(cache, GFP_KERNEL);
+	assert_int_equal(nid_of(got[0]), 2);
+	kmem_cache_free(cache, got[0]);
+	give_all(cache, objects[0] + 2, min - 1);
+	give_all(cache, objects[1], min + 1);
+}
+
 #define FAR(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -136,6 +172,7 @@ int main(void)
 		FAR(named_node_is_not_replaced_by_a_rich_one),
 		FAR(busy_cpu_is_served_by_the_same_nodes),
 		FAR(chance_decides_by_the_ratio),
+		cmocka_unit_test_setup_teardown(of_several_rich_nodes_one_helps, setup_three_nodes, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,10 +15,9 @@
 
 static struct kmem_cache *cache;
 
-static inline int setup(void **state)
+static inline int start(const char *options)
 {
-	(void)state;
-	if (world_start("numa=fake=2 background=off", WORLD_LIMIT, WORLD_CPUS))
+	if (world_start(options, WORLD_LIMIT, WORLD_CPUS))
 		return -1;
 	cpu_id_pin(0);
 	cache = kmem_cache_create("nodes", 256, 0, SLAB_NO_MERGE, NULL);
@@ -27,6 +26,12 @@ static inline int setup(void **state)
 	/* Chance plays no part. */
 	cache->remote_node_defrag_ratio = 1024;
 	return 0;
+}
+
+static inline int setup(void **state)
+{
+	(void)state;
+	return start("numa=fake=2 background=off");
 }
 
 static inline int teardown(void **state)

@@ -82,9 +82,9 @@ int early_kmem_cache_node_alloc(struct kmem_cache *s, unsigned int nid)
 	/* The slab came before the node that counts it. */
 	n->nr_slabs++;
 	n->total_objects += w.objects;
-	kmm_lock(&n->list_lock);
+	kmm_spin_lock(&n->list_lock);
 	add_partial_locked(n, slab, PLACE_AT_HEAD);
-	kmm_unlock(&n->list_lock);
+	kmm_spin_unlock(&n->list_lock);
 	return 0;
 }
 

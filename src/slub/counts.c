@@ -10,7 +10,7 @@ struct partial_counts count_partial(struct kmem_cache_node *n)
 	struct partial_counts counts = { .slabs = 0 };
 	struct slab *slab;
 
-	kmm_lock(&n->list_lock);
+	kmm_spin_lock(&n->list_lock);
 	cds_list_for_each_entry(slab, &n->partial, slab_list) {
 		const struct slab_word w = slab_word_read(slab);
 
@@ -18,7 +18,7 @@ struct partial_counts count_partial(struct kmem_cache_node *n)
 		counts.inuse += w.inuse;
 		counts.free += w.objects - w.inuse;
 	}
-	kmm_unlock(&n->list_lock);
+	kmm_spin_unlock(&n->list_lock);
 	return counts;
 }
 

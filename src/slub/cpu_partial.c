@@ -49,8 +49,8 @@ void unfreeze_partials_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, st
 		/* Slabs of several nodes may be on the list; one list_lock at a time. */
 		if (n != locked) {
 			if (locked)
-				kmm_unlock(&locked->list_lock);
-			kmm_lock(&n->list_lock);
+				kmm_spin_unlock(&locked->list_lock);
+			kmm_spin_lock(&n->list_lock);
 			locked = n;
 		}
 		switch (unfreeze_slab_locked(s, n, slab, NULL, NULL, 0, PLACE_AT_TAIL, discard)) {
@@ -66,5 +66,5 @@ void unfreeze_partials_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, st
 		slab = next;
 	}
 	if (locked)
-		kmm_unlock(&locked->list_lock);
+		kmm_spin_unlock(&locked->list_lock);
 }

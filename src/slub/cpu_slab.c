@@ -57,9 +57,9 @@ void deactivate_slab_locked(struct kmem_cache *s, struct cpu_slab_taken taken, s
 	tail = freelist_tail(s, taken.slab, taken.freelist, &nr);
 
 	/* Stage two: list, unfreeze and place, in one hold of the lock. */
-	kmm_lock(&n->list_lock);
+	kmm_spin_lock(&n->list_lock);
 	mode = unfreeze_slab_locked(s, n, taken.slab, taken.freelist, tail, nr, PLACE_BY_USE, discard);
-	kmm_unlock(&n->list_lock);
+	kmm_spin_unlock(&n->list_lock);
 	if (mode == M_FULL)
 		stat(s, DEACTIVATE_FULL);
 	else if (mode == M_FREE)

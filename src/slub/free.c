@@ -68,9 +68,9 @@ static bool give_to_full_slab(struct kmem_cache *s, struct slab *slab, struct sl
 	} else {
 		struct kmem_cache_node *n = slab_node(s, slab);
 
-		kmm_lock(&n->list_lock);
+		kmm_spin_lock(&n->list_lock);
 		given = give_to_node_locked(s, n, slab, old, new, head, tail, &discard);
-		kmm_unlock(&n->list_lock);
+		kmm_spin_unlock(&n->list_lock);
 	}
 	slabs_discard(s, discard);
 	return given;
@@ -85,14 +85,14 @@ static bool give_last_object(struct kmem_cache *s, struct slab *slab, struct sla
 	struct slab *discard = NULL;
 	bool given;
 
-	kmm_lock(&n->list_lock);
+	kmm_spin_lock(&n->list_lock);
 	given = give(s, slab, old, new, head, tail);
 	if (given && n->nr_partial >= READ_ONCE(s->min_partial)) {
 		remove_partial_locked(n, slab);
 		slabs_collect(&discard, slab);
 		stat(s, FREE_REMOVE_PARTIAL);
 	}
-	kmm_unlock(&n->list_lock);
+	kmm_spin_unlock(&n->list_lock);
 	slabs_discard(s, discard);
 	return given;
 }

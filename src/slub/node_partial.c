@@ -9,7 +9,7 @@
 
 void init_kmem_cache_node(struct kmem_cache_node *n)
 {
-	kmm_lock_init(&n->list_lock, KMM_RANK_NODE_LIST, "node->list_lock");
+	kmm_spin_init(&n->list_lock, KMM_RANK_NODE_LIST, "node->list_lock");
 	n->nr_partial = 0;
 	n->nr_slabs = 0;
 	n->total_objects = 0;
@@ -18,7 +18,7 @@ void init_kmem_cache_node(struct kmem_cache_node *n)
 
 void add_partial_locked(struct kmem_cache_node *n, struct slab *slab, enum partial_place place)
 {
-	kmm_assert_held(&n->list_lock);
+	kmm_spin_assert_held(&n->list_lock);
 	WRITE_ONCE(n->nr_partial, n->nr_partial + 1);
 	if (place == PLACE_AT_TAIL)
 		cds_list_add_tail(&slab->slab_list, &n->partial);
@@ -28,7 +28,7 @@ void add_partial_locked(struct kmem_cache_node *n, struct slab *slab, enum parti
 
 void remove_partial_locked(struct kmem_cache_node *n, struct slab *slab)
 {
-	kmm_assert_held(&n->list_lock);
+	kmm_spin_assert_held(&n->list_lock);
 	cds_list_del(&slab->slab_list);
 	WRITE_ONCE(n->nr_partial, n->nr_partial - 1);
 }
@@ -63,7 +63,7 @@ static struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_ca
 	if (!n || !READ_ONCE(n->nr_partial))
 		return NULL;
 
-	kmm_lock(&n->list_lock);
+	kmm_spin_lock(&n->list_lock);
 	cds_list_for_each_entry_safe(slab, next, &n->partial, slab_list) {
 		void *list;
 
@@ -82,7 +82,7 @@ static struct slab *get_partial_node_locked(struct kmem_cache *s, struct kmem_ca
 		if (!cpu_partial || available > cpu_partial / 2)
 			break;
 	}
-	kmm_unlock(&n->list_lock);
+	kmm_spin_unlock(&n->list_lock);
 	return first;
 }
 
@@ -162,7 +162,7 @@ enum slab_modes unfreeze_slab_locked(struct kmem_cache *s, struct kmem_cache_nod
 	struct slab_word now;
 	bool remote;
 
-	kmm_assert_held(&n->list_lock);
+	kmm_spin_assert_held(&n->list_lock);
 	now = slab_word_unfreeze(s, slab, head, tail, nr, &remote);
 	if (place == PLACE_BY_USE && remote)
 		stat(s, DEACTIVATE_REMOTE_FREES);
@@ -215,7 +215,7 @@ static void *get_node_object(struct kmem_cache *s, struct kmem_cache_node *n, gf
 
 	if (!n || !READ_ONCE(n->nr_partial))
 		return NULL;
-	kmm_lock(&n->list_lock);
+	kmm_spin_lock(&n->list_lock);
 	slab = first_partial_locked(n, gfp);
 	if (slab) {
 		/* Frozen while it is off the list, so that a free in between does not adopt it. Nobody pops one object
@@ -224,7 +224,7 @@ static void *get_node_object(struct kmem_cache *s, struct kmem_cache_node *n, gf
 		KMM_RACE_POINT("node_partial:object:frozen");
 		unfreeze_and_list_locked(s, n, slab, freeptr_get(s, object), PLACE_AT_HEAD);
 	}
-	kmm_unlock(&n->list_lock);
+	kmm_spin_unlock(&n->list_lock);
 	return object;
 }
 
@@ -247,8 +247,8 @@ void node_partial_adopt_new(struct kmem_cache *s, struct slab *slab, void *rest)
 	struct kmem_cache_node *n = slab_node(s, slab);
 
 	/* As if a CPU had used it and let it go at once. */
-	kmm_lock(&n->list_lock);
+	kmm_spin_lock(&n->list_lock);
 	if (unfreeze_and_list_locked(s, n, slab, rest, PLACE_BY_USE) == M_FULL)
 		stat(s, DEACTIVATE_FULL);
-	kmm_unlock(&n->list_lock);
+	kmm_spin_unlock(&n->list_lock);
 }

@@ -57,13 +57,13 @@ static void list_objects(struct kmem_cache *s, struct remain_text *text)
 	const struct slab *slab;
 
 	for_each_kmem_cache_node(s, nid, n) {
-		kmm_lock(&n->list_lock);
+		kmm_spin_lock(&n->list_lock);
 		cds_list_for_each_entry(slab, &n->partial, slab_list) {
 			if (text->nr == REMAIN_MAX)
 				break;
 			list_slab_objects(s, slab, text);
 		}
-		kmm_unlock(&n->list_lock);
+		kmm_spin_unlock(&n->list_lock);
 	}
 }
 

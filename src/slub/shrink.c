@@ -21,7 +21,7 @@ static void sort_partial_locked(struct kmem_cache_node *n, struct slab **discard
 	struct cds_list_head promote[SHRINK_PROMOTE_MAX];
 	struct slab *slab, *next;
 
-	kmm_assert_held(&n->list_lock);
+	kmm_spin_assert_held(&n->list_lock);
 	for (int i = 0; i < SHRINK_PROMOTE_MAX; i++)
 		CDS_INIT_LIST_HEAD(&promote[i]);
 	cds_list_for_each_entry_safe(slab, next, &n->partial, slab_list) {
@@ -47,7 +47,8 @@ unsigned long cache_nr_slabs(const struct kmem_cache *s)
 	struct kmem_cache_node *n;
 	unsigned long nr_slabs = 0;
 
-	for_each_kmem_cache_node(s, nid, n) nr_slabs += READ_ONCE(n->nr_slabs);
+	for_each_kmem_cache_node(s, nid, n)
+		nr_slabs += READ_ONCE(n->nr_slabs);
 	return nr_slabs;
 }
 
@@ -57,11 +58,10 @@ unsigned long shrink_cache(struct kmem_cache *s)
 	struct slab *discard = NULL;
 
 	flush_all(s);
-	for_each_kmem_cache_node(s, nid, n)
-	{
-		kmm_lock(&n->list_lock);
+	for_each_kmem_cache_node(s, nid, n) {
+		kmm_spin_lock(&n->list_lock);
 		sort_partial_locked(n, &discard);
-		kmm_unlock(&n->list_lock);
+		kmm_spin_unlock(&n->list_lock);
 	}
 	KMM_RACE_POINT("shrink:collected");
 	slabs_discard_shrunk(s, discard);

@@ -16,14 +16,15 @@ static void for_each_cpu_lock(void (*act)(struct kmm_lock *))
 		act(cpu_lock(cpu));
 }
 
-static void for_each_list_lock(void (*act)(struct kmm_lock *))
+static void for_each_list_lock(void (*act)(struct kmm_spin *))
 {
 	struct kmem_cache *s;
 
 	cds_list_for_each_entry(s, &slab_caches, list) {
 		struct kmem_cache_node *n;
 
-		for_each_kmem_cache_node(s, nid, n) act(&n->list_lock);
+		for_each_kmem_cache_node(s, nid, n)
+			act(&n->list_lock);
 	}
 }
 
@@ -44,17 +45,17 @@ static void reset_cpus(void)
 
 static void lock_lists(void)
 {
-	for_each_list_lock(kmm_lock_same_rank);
+	for_each_list_lock(kmm_spin_lock_same_rank);
 }
 
 static void unlock_lists(void)
 {
-	for_each_list_lock(kmm_unlock);
+	for_each_list_lock(kmm_spin_unlock);
 }
 
 static void reset_lists(void)
 {
-	for_each_list_lock(kmm_lock_reset);
+	for_each_list_lock(kmm_spin_reset);
 }
 
 static const struct kmm_fork_handler handlers[] = {

@@ -59,6 +59,7 @@
 #include "base/lock.h"
 #include "base/rcu_defer.h"
 #include "base/report.h"
+#include "base/spin.h"
 #include "buddy/buddy.h"
 #include "percpu/percpu.h"
 #include "slub/slub_stat.h"
@@ -150,7 +151,7 @@ struct kmem_cache_order_objects {
 };
 
 struct kmem_cache_node {
-	struct kmm_lock list_lock;
+	struct kmm_spin list_lock;
 	unsigned long nr_partial; /* slabs on @partial; list_lock */
 	struct cds_list_head partial;
 	unsigned long nr_slabs;      /* atomic */

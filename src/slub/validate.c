@@ -189,7 +189,7 @@ static void check_node(struct walk *walk, struct kmem_cache_node *n, unsigned in
 	unsigned long nr_partial = 0;
 	const struct slab *slab;
 
-	kmm_lock(&n->list_lock);
+	kmm_spin_lock(&n->list_lock);
 	cds_list_for_each_entry(slab, &n->partial, slab_list) {
 		if (!PROVE(walk, "S6 (a cycle)", nr_partial < limit) || !check_page(walk, slab))
 			break;
@@ -199,7 +199,7 @@ static void check_node(struct walk *walk, struct kmem_cache_node *n, unsigned in
 	}
 	PROVE(walk, "S6", n->nr_partial == nr_partial);
 	walk->listed += nr_partial;
-	kmm_unlock(&n->list_lock);
+	kmm_spin_unlock(&n->list_lock);
 }
 
 /* The head page of a slab, in page number @pfn or behind; NULL when there is none. */

@@ -440,25 +440,32 @@ static void push_that_read_the_slab_before_an_exchange_of_slabs_goes_to_its_slab
 /* The next tests hold a lock past the rank checks, as another thread would, and look at what does not happen. */
 static pthread_t waiter;
 
-static void wait_behind(struct kmm_lock *lock, void *(*run)(void *), void *arg)
+static void start_waiter(void *(*run)(void *), void *arg)
 {
-	assert_int_equal(pthread_mutex_lock(&lock->mutex), 0);
 	assert_int_equal(pthread_create(&waiter, NULL, run, arg), 0);
 	usleep(20000);
 }
 
-static void *let_go(struct kmm_lock *lock)
+static void wait_behind(struct kmm_spin *lock, void *(*run)(void *), void *arg)
 {
-	void *result;
+	assert_true(kmm_spin_trylock_raw(lock));
+	start_waiter(run, arg);
+}
 
-	pthread_mutex_unlock(&lock->mutex);
-	pthread_join(waiter, &result);
-	return result;
+static void drop_raw(struct kmm_spin *lock)
+{
+	smp_store_release(&lock->locked, 0U);
+}
+
+static void let_go(struct kmm_spin *lock)
+{
+	drop_raw(lock);
+	pthread_join(waiter, NULL);
 }
 
 static void last_object_is_not_given_before_the_list_lock_is_held(void **state)
 {
-	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	struct kmm_spin *list_lock = &get_node(cache, 0)->list_lock;
 	void *object = take_one(NULL);
 	struct slab *slab = slab_of(object);
 
@@ -472,7 +479,7 @@ static void last_object_is_not_given_before_the_list_lock_is_held(void **state)
 
 static void full_slab_is_not_given_to_before_the_list_lock_is_held(void **state)
 {
-	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	struct kmm_spin *list_lock = &get_node(cache, 0)->list_lock;
 	void *objects[NR];
 	struct slab *slab;
 
@@ -491,7 +498,7 @@ static void full_slab_is_not_given_to_before_the_list_lock_is_held(void **state)
 
 static void slab_stays_frozen_until_the_list_lock_is_held(void **state)
 {
-	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	struct kmm_spin *list_lock = &get_node(cache, 0)->list_lock;
 	void *object = take_one(NULL);
 	struct slab *slab = slab_of(object);
 
@@ -505,7 +512,7 @@ static void slab_stays_frozen_until_the_list_lock_is_held(void **state)
 
 static void drained_slab_stays_frozen_until_the_list_lock_is_held(void **state)
 {
-	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	struct kmm_spin *list_lock = &get_node(cache, 0)->list_lock;
 	void *objects[NR];
 	struct slab *slab;
 
@@ -524,9 +531,9 @@ static void drained_slab_stays_frozen_until_the_list_lock_is_held(void **state)
 
 static void foreign_path_unfreezes_under_the_list_lock(void **state)
 {
-	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	struct kmm_spin *list_lock = &get_node(cache, 0)->list_lock;
 	void *objects[2], *theirs;
-	int busy;
+	bool was_free;
 
 	(void)state;
 	take(objects, 2);
@@ -535,12 +542,12 @@ static void foreign_path_unfreezes_under_the_list_lock(void **state)
 	/* The first compare-and-swap freezes, the second puts the rest back and unfreezes. */
 	gate_stop_at("slab_word:cas", 1, 0, take_one, NULL);
 	assert_true(slab_word_read(slab_of(objects[0])).frozen);
-	busy = pthread_mutex_trylock(&list_lock->mutex);
-	if (!busy)
-		pthread_mutex_unlock(&list_lock->mutex);
+	was_free = kmm_spin_trylock_raw(list_lock);
+	if (was_free)
+		drop_raw(list_lock);
 	theirs = gate_open();
 	pthread_mutex_unlock(&cpu_lock(0)->mutex);
-	assert_int_equal(busy, EBUSY);
+	assert_false(was_free);
 	give(objects, 2);
 	kmem_cache_free(cache, theirs);
 }
@@ -554,7 +561,7 @@ static void *shrink(void *arg)
 
 static void shrink_leaves_the_list_alone_until_the_list_lock_is_held(void **state)
 {
-	struct kmm_lock *list_lock = &get_node(cache, 0)->list_lock;
+	struct kmm_spin *list_lock = &get_node(cache, 0)->list_lock;
 
 	(void)state;
 	kmem_cache_free(cache, take_one(NULL));
@@ -571,9 +578,11 @@ static void flush_leaves_the_cpu_alone_until_its_lock_is_held(void **state)
 	void *object = take_one(NULL);
 
 	(void)state;
-	wait_behind(cpu_lock(0), flush_cpu_0, NULL);
+	assert_int_equal(pthread_mutex_lock(&cpu_lock(0)->mutex), 0);
+	start_waiter(flush_cpu_0, NULL);
 	assert_ptr_equal(cpu_slab_of(cache, 0)->slab, slab_of(object));
-	let_go(cpu_lock(0));
+	pthread_mutex_unlock(&cpu_lock(0)->mutex);
+	pthread_join(waiter, NULL);
 	assert_null(cpu_slab_of(cache, 0)->slab);
 	kmem_cache_free(cache, object);
 }

@@ -173,10 +173,10 @@ static bool no_lock_is_held(void)
 			pthread_mutex_unlock(mutex);
 	}
 	for_each_kmem_cache_node(cache, nid, n) {
-		if (pthread_mutex_trylock(&n->list_lock.mutex))
-			busy = true;
+		if (kmm_spin_trylock_raw(&n->list_lock))
+			smp_store_release(&n->list_lock.locked, 0U);
 		else
-			pthread_mutex_unlock(&n->list_lock.mutex);
+			busy = true;
 	}
 	return !busy;
 }

@@ -157,6 +157,14 @@ static inline unsigned long zone_nr_free(const struct zone *zone)
 	return (unsigned long)READ_ONCE(zone->vm_stat[NR_FREE_PAGES]);
 }
 
+/* Pages that can be had of a zone: free ones, and *@offline of the limit that are not online yet. ACQUIRE: what has come online
+ * is seen among the free ones; pairs with online_range(). */
+static inline unsigned long zone_nr_to_have(const struct zone *zone, unsigned long *offline)
+{
+	*offline = smp_load_acquire(&zone->nr_offline);
+	return zone_nr_free(zone) + *offline;
+}
+
 /* node.c: which pages are in which zone of which node. */
 void nodes_setup(void);
 extern unsigned char kmm_node_of_cpu[]; /* by CPU number, below 1024; set at start */

@@ -71,7 +71,8 @@ static inline void pcp_note_free(struct per_cpu_pages *pcp, int nr_pages)
 /* Is there so much free memory that no kind of request meets a watermark? Less than what is really open to some. */
 static inline bool zone_has_plenty(const struct zone *zone, unsigned int order)
 {
-	const unsigned long free = zone_nr_free(zone) + READ_ONCE(zone->nr_offline);
+	unsigned long offline;
+	const unsigned long free = zone_nr_to_have(zone, &offline);
 
 	return free > READ_ONCE(zone->watermark[WMARK_LOW]) + READ_ONCE(zone->watermark_boost) +
 			      READ_ONCE(zone->nr_free_highatomic) +

@@ -177,8 +177,8 @@ static bool has_block(const struct zone *zone, unsigned int order, unsigned int 
 bool zone_watermark_ok(const struct zone *zone, unsigned int order, unsigned long mark, enum zone_type highest_zoneidx,
 		       unsigned int alloc_flags)
 {
-	const unsigned long offline = READ_ONCE(zone->nr_offline);
-	long free = (long)(zone_nr_free(zone) + offline) - (long)unusable_free(zone, order, alloc_flags);
+	unsigned long offline;
+	long free = (long)zone_nr_to_have(zone, &offline) - (long)unusable_free(zone, order, alloc_flags);
 	long min = (long)mark;
 
 	if (alloc_flags & ALLOC_HIGH)

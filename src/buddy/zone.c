@@ -55,8 +55,10 @@ static bool online_range(struct zone *zone, unsigned long start, unsigned long e
 {
 	if (arena_online(start, end - start, zone->index))
 		return false;
-	WRITE_ONCE(zone->nr_offline, zone->nr_offline - (end - start));
 	zone_free_range(zone, start, end, true);
+	/* Counted twice for a moment, rather than not at all: a request that looks just now would find an empty zone, and fail.
+	 * RELEASE pairs with zone_nr_to_have(). */
+	smp_store_release(&zone->nr_offline, zone->nr_offline - (end - start));
 	return true;
 }
 

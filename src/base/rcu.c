@@ -10,9 +10,11 @@
 #include "arch/arch.h"
 #include "base/lock.h"
 #include "base/rcu.h"
+#include "base/report.h"
 
 const struct rcu_flavor_struct *kmm_rcu = &urcu_bp_flavor;
 
+static bool tells_sections = true; /* of kmm_rcu, see sections_show(); fixed by the start */
 static bool option_rcu_fork = true;
 static struct kmm_lock use_lock = KMM_LOCK_INIT(KMM_RANK_RCU_USE, "RCU use lock");
 static bool used;   /* set before the first use, and never cleared: threads stay registered; use_lock, read RELAXED */
@@ -28,9 +30,24 @@ void rcu_options_reset(void)
 	option_rcu_fork = true;
 }
 
+/* Does read_ongoing() tell whether a thread is in a section? That of qsbr tells whether it is online. */
+static bool sections_show(const struct rcu_flavor_struct *flavor)
+{
+	bool outside, inside;
+
+	if (flavor == &urcu_bp_flavor)
+		return true;
+	outside = !flavor->read_ongoing();
+	flavor->read_lock();
+	inside = flavor->read_ongoing();
+	flavor->read_unlock();
+	return outside && inside;
+}
+
 void kmm_rcu_choose(const struct rcu_flavor_struct *flavor)
 {
 	kmm_rcu = flavor ? flavor : &urcu_bp_flavor;
+	tells_sections = sections_show(kmm_rcu);
 }
 
 /* The first waits for a fork that has decided already: liburcu's state would be copied as it is then. */
@@ -51,7 +68,7 @@ void kmm_synchronize_rcu(void)
 
 bool kmm_rcu_may_wait(void)
 {
-	return kmm_rcu != &urcu_bp_flavor || !kmm_rcu->read_ongoing();
+	return !tells_sections || !kmm_rcu->read_ongoing();
 }
 
 bool kmm_rcu_wait_begin(void)
@@ -85,6 +102,13 @@ void kmm_rcu_fork_prepare(void)
 {
 	kmm_lock(&use_lock);
 	paused = used && option_rcu_fork && kmm_rcu == &urcu_bp_flavor;
+	/* Somebody who waits for this thread's section would have to end before. */
+	if (paused && kmm_rcu->read_ongoing()) {
+		paused = false;
+		kmm_report(
+			KMM_REPORT_WARN,
+			"kmm: fork() inside an RCU read-side section: the child may wait for a grace period for ever\n");
+	}
 	if (paused)
 		urcu_bp_before_fork();
 }

@@ -44,8 +44,7 @@ static inline void kmm_rcu_read_unlock(void)
 /* Waits until all read-side sections that have begun are over. No lock of the library is held; see kmm_rcu_may_wait(). */
 void kmm_synchronize_rcu(void);
 
-/* False: this thread is inside a read-side section of the default flavour and would wait for itself. Other flavours
- * cannot tell. */
+/* False: this thread is inside a read-side section and would wait for itself. qsbr cannot tell. */
 bool kmm_rcu_may_wait(void);
 
 /* Around a wait for somebody who may be waiting for a grace period, which in a flavour that has idle threads say so waits for this

@@ -50,6 +50,21 @@ static const struct rcu_flavor_struct own_flavor = {
 	.unregister_thread = urcu_bp_unregister_thread,
 };
 
+static int always(void)
+{
+	return 1;
+}
+
+/* As qsbr, whose threads are online in their sections and out of them. */
+static const struct rcu_flavor_struct telling_nothing = {
+	.read_lock = urcu_bp_read_lock,
+	.read_unlock = urcu_bp_read_unlock,
+	.read_ongoing = always,
+	.update_synchronize_rcu = urcu_bp_synchronize_rcu,
+	.register_thread = urcu_bp_register_thread,
+	.unregister_thread = urcu_bp_unregister_thread,
+};
+
 static void start(const char *options, const struct rcu_flavor_struct *flavor)
 {
 	const struct kmm_config config = {
@@ -181,20 +196,43 @@ static void another_flavour_is_the_programs_business(void **state)
 	assert_ptr_equal(kmm_rcu, &urcu_bp_flavor);
 }
 
-static void a_reader_of_the_default_flavour_must_not_wait(void **state)
+static void a_reader_must_not_wait(const struct rcu_flavor_struct *flavor)
 {
-	(void)state;
-	start(NULL, NULL);
+	start(NULL, flavor);
 	assert_true(kmm_rcu_may_wait());
 	kmm_rcu_read_lock();
 	assert_false(kmm_rcu_may_wait());
 	kmm_rcu_read_unlock();
 	assert_true(kmm_rcu_may_wait());
+}
+
+static void readers_must_not_wait_as_far_as_their_flavour_tells(void **state)
+{
+	a_reader_must_not_wait(NULL);
 	end(state);
-	start(NULL, &own_flavor);
+	a_reader_must_not_wait(&own_flavor);
+	end(state);
+	start(NULL, &telling_nothing);
+	assert_true(kmm_rcu_may_wait());
+}
+
+static void a_reader_that_forks_does_not_wait_for_itself(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	start(NULL, NULL);
+	kmm_rcu_use();
 	kmm_rcu_read_lock();
-	assert_true(kmm_rcu_may_wait()); /* nobody knows what it means by "ongoing" */
+	pid = fork();
+	if (!pid)
+		_exit(0);
 	kmm_rcu_read_unlock();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(calls.before, 0);
+	kmm_synchronize_rcu();
 }
 
 int main(void)
@@ -206,7 +244,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_ref_is_a_use, end),
 		cmocka_unit_test_teardown(with_rcu_fork_off_the_program_does_it, end),
 		cmocka_unit_test_teardown(another_flavour_is_the_programs_business, end),
-		cmocka_unit_test_teardown(a_reader_of_the_default_flavour_must_not_wait, end),
+		cmocka_unit_test_teardown(readers_must_not_wait_as_far_as_their_flavour_tells, end),
+		cmocka_unit_test_teardown(a_reader_that_forks_does_not_wait_for_itself, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,7 @@
 
 #include "base/fork.h"
 #include "base/race.h"
+#include "base/rcu.h"
 #include "base/report.h"
 #include "buddy/buddy_internal.h"
 #include "buddy/hotplug_internal.h"
@@ -39,11 +40,15 @@ static struct {
 
 static void mem_hotplug_begin(void)
 {
+	/* An operation may wait for a grace period: caches free their empty slabs. */
+	const bool was_online = kmm_rcu_wait_begin();
+
 	kmm_lock(&hotplug_lock);
 	while (operation.busy)
 		kmm_lock_wait(&hotplug_lock, &operation_done, NULL);
 	operation.busy = true;
 	kmm_unlock(&hotplug_lock);
+	kmm_rcu_wait_end(was_online);
 }
 
 static void mem_hotplug_done(void)

@@ -19,6 +19,7 @@
 
 #include "base/fork.h"
 #include "base/lock.h"
+#include "base/rcu.h"
 #include "base/report.h"
 #include "pool/mempool_reserve.h"
 #include "pool/pool.h"
@@ -156,6 +157,7 @@ void *mempool_take_or_wait(mempool_t *pool, struct mempool_waiter *w)
 {
 	struct pool_lock *l = lock_of(pool);
 	struct timespec until;
+	bool was_online;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += RETRY_SECONDS;
@@ -164,7 +166,9 @@ void *mempool_take_or_wait(mempool_t *pool, struct mempool_waiter *w)
 	if (!w->element) {
 		enlist_locked(l, w);
 		/* It may return for no reason: then the next try comes early. */
+		was_online = kmm_rcu_wait_begin();
 		kmm_lock_wait(&l->lock, &w->given, &until);
+		kmm_rcu_wait_end(was_online);
 		if (!w->element)
 			cds_list_del(&w->node);
 	}

@@ -71,6 +71,9 @@ static inline gfp_t current_gfp_context(gfp_t gfp)
 /* May a request of this thread take from the reserves whatever it needs? */
 bool gfp_pfmemalloc_allowed(gfp_t gfp);
 
+/* Between two tries of a request that must not fail: 20 ms for others to free something. */
+void buddy_wait_for_others(void);
+
 /* debug_guardpage_minorder=: halves of a smaller order become guards; 0: none do. */
 unsigned int debug_guardpage_minorder(void);
 

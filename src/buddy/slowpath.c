@@ -17,6 +17,7 @@
 #include <kmm/memalloc.h>
 
 #include "base/race.h"
+#include "base/rcu_defer.h"
 #include "base/report.h"
 #include "buddy/buddy_internal.h"
 
@@ -304,6 +305,9 @@ static struct page *one_round(struct request *rq, bool *again)
 	page = reclaim_and_look(rq);
 	if (!page)
 		page = compact_and_look(rq, &compacted);
+	/* What is freed already, and only waits for a grace period. */
+	if (!page && kmm_rcu_expedite())
+		page = look_after_drain(rq);
 	if (!page)
 		*again = should_retry(rq, compacted) || out_of_memory_helped(rq);
 	return page;
@@ -319,7 +323,7 @@ static void begin(struct request *rq, unsigned int nid)
 }
 
 /* Not a place where a thread can be cancelled: no allocation is. */
-static void wait_for_others(void)
+void buddy_wait_for_others(void)
 {
 	static const struct timespec wait = { .tv_nsec = NOFAIL_WAIT_MS * 1000000L };
 	int cancel_state;
@@ -342,7 +346,7 @@ static struct page *look_deeper_and_wait(struct request *rq)
 		return page;
 	if (rq->stuck_rounds++ % NOFAIL_REPORT_ROUNDS == NOFAIL_REPORT_ROUNDS - 1 && !(rq->gfp & __GFP_NOWARN))
 		warn_alloc(rq->gfp, rq->nodemask, rq->order);
-	wait_for_others();
+	buddy_wait_for_others();
 	return NULL;
 }
 

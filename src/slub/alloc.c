@@ -18,6 +18,9 @@
 #include "slub/slab_pages.h"
 #include "slub/slub_report.h"
 
+/* Rounds of 20 ms after which a request that must not fail says that it is stuck. */
+#define NOFAIL_REPORT_ROUNDS 500
+
 static bool slab_suits(const struct kmem_cache *s, const struct slab *slab, const struct partial_context *pc)
 {
 	if (unlikely(!node_match(slab, pc->node))) {
@@ -99,7 +102,7 @@ static void *install_new_locked(struct kmem_cache *s, struct kmem_cache_cpu *c, 
 
 	if (object) {
 		slab_word_init(slab, (struct slab_word){ .freelist = freelist, .objects = slab_objects(slab) });
-		slabs_collect(discard, slab);
+		slabs_collect(s, discard, slab);
 		return object;
 	}
 	cpu_slab_install_locked(s, c, slab, freeptr_get(s, freelist));
@@ -150,20 +153,57 @@ static void *alloc_from_new_slab(struct kmem_cache *s, const struct partial_cont
 	return freelist;
 }
 
-/* Slabs and objects that wait for a grace period are memory, too, for who can wait for it. */
+/* One try at everything: the page allocator hurries what waits for a grace period, and what that frees may be objects of slabs
+ * that keep others. */
+static void *alloc_once(struct kmem_cache *s, const struct partial_context *pc)
+{
+	const struct partial_context once = { .gfp = (pc->gfp | __GFP_NOWARN) & ~(gfp_t)__GFP_NOFAIL,
+					      .node = pc->node };
+	void *object = alloc_from_new_slab(s, &once);
+
+	return object ? object : alloc_from_slabs(s, pc);
+}
+
+/* A request that must not fail looks at slabs and pages in turn: only one of the two may ever have something. */
+static void *alloc_nofail(struct kmem_cache *s, gfp_t gfp, int node)
+{
+	const struct partial_context pc = { .gfp = gfp | __GFP_HIGH, .node = node };
+	void *object;
+
+	for (unsigned int round = 1; !(object = alloc_once(s, &pc)); round++) {
+		if (round % NOFAIL_REPORT_ROUNDS == 0)
+			slab_out_of_memory(s, gfp, node);
+		buddy_wait_for_others();
+	}
+	return object;
+}
+
 static void *alloc_patiently(struct kmem_cache *s, const struct partial_context *pc)
 {
-	const struct partial_context quick = { .gfp = (pc->gfp | __GFP_NOWARN) & ~(gfp_t)__GFP_NOFAIL,
-					       .node = pc->node };
 	void *object = NULL;
 
-	if (unlikely(gfpflags_allow_blocking(pc->gfp) && kmm_rcu_pending())) {
-		object = alloc_from_new_slab(s, &quick);
-		/* What was freed may have been in slabs that keep other objects. */
-		if (!object && kmm_rcu_expedite())
-			object = alloc_from_slabs(s, pc);
-	}
+	if (likely(!gfpflags_allow_blocking(pc->gfp)))
+		return alloc_from_new_slab(s, pc);
+	if (unlikely(pc->gfp & __GFP_NOFAIL))
+		return alloc_nofail(s, pc->gfp, pc->node);
+	if (unlikely(kmm_rcu_pending()))
+		object = alloc_once(s, pc);
 	return object ? object : alloc_from_new_slab(s, pc);
+}
+
+/* A wish for a node, when its slabs are used up: its pages, if they are at hand, then slabs of any node. Else each object for
+ * a node that is full would be the first of a new slab elsewhere. */
+static void *alloc_near(struct kmem_cache *s, const struct partial_context *pc)
+{
+	const struct partial_context there = {
+		.gfp = ((pc->gfp | __GFP_THISNODE | __GFP_NOWARN) & ~(gfp_t)(__GFP_RECLAIM | __GFP_NOFAIL)) |
+		       GFP_NOWAIT,
+		.node = pc->node,
+	};
+	const struct partial_context anywhere = { .gfp = pc->gfp, .node = NUMA_NO_NODE };
+	void *object = alloc_from_new_slab(s, &there);
+
+	return object ? object : alloc_from_slabs(s, &anywhere);
 }
 
 noinline void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node)
@@ -180,6 +220,8 @@ noinline void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node)
 		pc.node = NUMA_NO_NODE;
 
 	object = alloc_from_slabs(s, &pc);
+	if (unlikely(!object && pc.node != NUMA_NO_NODE && slub_nr_nodes > 1 && !(gfp & __GFP_THISNODE)))
+		object = alloc_near(s, &pc);
 	if (!object)
 		object = alloc_patiently(s, &pc);
 	idle_notify();

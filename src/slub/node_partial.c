@@ -128,20 +128,16 @@ static struct kmem_cache_node *next_rich_node(const struct kmem_cache *s, gfp_t 
 static struct slab *get_any_partial_locked(struct kmem_cache *s, gfp_t gfp, struct kmem_cache_cpu *c, unsigned int from,
 					   void **freelist)
 {
-	unsigned int cookie;
+	struct kmem_cache_node *n;
+	struct slab *slab;
+	unsigned int i = 0;
 
-	do {
-		struct kmem_cache_node *n;
-		struct slab *slab;
-		unsigned int i = 0;
-
-		cookie = read_mems_allowed_begin();
-		while ((n = next_rich_node(s, gfp, from, &i))) {
-			slab = get_partial_node_locked(s, n, c, freelist);
-			if (slab)
-				return slab;
-		}
-	} while (read_mems_allowed_retry(cookie));
+	/* Whoever changes mems_allowed meanwhile may stand: nobody waits for that under L[X]. A miss costs new pages. */
+	while ((n = next_rich_node(s, gfp, from, &i))) {
+		slab = get_partial_node_locked(s, n, c, freelist);
+		if (slab)
+			return slab;
+	}
 	return NULL;
 }
 
@@ -167,7 +163,7 @@ enum slab_modes unfreeze_slab_locked(struct kmem_cache *s, struct kmem_cache_nod
 	if (place == PLACE_BY_USE && remote)
 		stat(s, DEACTIVATE_REMOTE_FREES);
 	if (!now.inuse && n->nr_partial >= READ_ONCE(s->min_partial)) {
-		slabs_collect(discard, slab);
+		slabs_collect(s, discard, slab);
 		return M_FREE;
 	}
 	if (!now.freelist)

@@ -131,7 +131,7 @@ static int show_slab_words(void)
 {
 	struct kmem_cache *s = kmem_cache_create("trace-64", 64, 0, SLAB_NO_MERGE, NULL);
 	struct kmem_cache_cpu *c;
-	struct slab *slab;
+	struct slab *slab, *list = NULL;
 	void *object;
 
 	slab = s ? allocate_slab(s, GFP_KERNEL, NUMA_NO_NODE) : NULL;
@@ -139,8 +139,8 @@ static int show_slab_words(void)
 		return 1;
 	printf("\na slab of 64 objects of 64 bytes, from the page allocator to a CPU\n");
 	show("counters after allocate_slab()", slab->counters, "0x00400000");
-	slab->next = NULL;
-	slabs_discard(s, slab);
+	slabs_collect(s, &list, slab);
+	slabs_discard(s, list);
 
 	show("tid of this CPU", cpu_slab_of(s, raw_cpu_id())->tid, "");
 	object = kmem_cache_alloc(s, GFP_KERNEL);

@@ -16,7 +16,7 @@
 #define SHRINK_PROMOTE_MAX 32
 
 /* One walk of the partial list: empty slabs off it, onto *@discard; the rest ordered by use. Caller: list_lock. */
-static void sort_partial_locked(struct kmem_cache_node *n, struct slab **discard)
+static void sort_partial_locked(const struct kmem_cache *s, struct kmem_cache_node *n, struct slab **discard)
 {
 	struct cds_list_head promote[SHRINK_PROMOTE_MAX];
 	struct slab *slab, *next;
@@ -31,7 +31,7 @@ static void sort_partial_locked(struct kmem_cache_node *n, struct slab **discard
 
 		if (!w.inuse) {
 			remove_partial_locked(n, slab);
-			slabs_collect(discard, slab);
+			slabs_collect(s, discard, slab);
 		} else if (nr_free <= SHRINK_PROMOTE_MAX && nr_free > 0) {
 			cds_list_del(&slab->slab_list);
 			cds_list_add(&slab->slab_list, &promote[nr_free - 1]);
@@ -60,7 +60,7 @@ unsigned long shrink_cache(struct kmem_cache *s)
 	flush_all(s);
 	for_each_kmem_cache_node(s, nid, n) {
 		kmm_spin_lock(&n->list_lock);
-		sort_partial_locked(n, &discard);
+		sort_partial_locked(s, n, &discard);
 		kmm_spin_unlock(&n->list_lock);
 	}
 	KMM_RACE_POINT("shrink:collected");

@@ -115,16 +115,22 @@ static void rcu_free_slab(struct kmm_rcu_head *head)
 	free_slab_pages(caa_container_of(head, struct slab, rcu));
 }
 
-/* Until the grace period is over the slab is on no list, and counts for nothing. A reader who still has a pointer finds an
- * object of the type, free. */
-static void discard_slab(struct kmem_cache *s, struct slab *slab)
+void slabs_collect(const struct kmem_cache *s, struct slab **list, struct slab *slab)
 {
 	struct kmem_cache_node *n = slab_node(s, slab);
-	struct slab_word w = slab_word_read(slab);
+	const struct slab_word w = slab_word_read(slab);
 
 	kmm_assert(!w.inuse && !w.frozen);
 	atomic_sub_relaxed(&n->nr_slabs, 1);
 	atomic_sub_relaxed(&n->total_objects, w.objects);
+	slab->next = *list;
+	*list = slab;
+}
+
+/* Until the grace period is over the slab is on no list, and counts for nothing. A reader who still has a pointer finds an
+ * object of the type, free. */
+static void discard_slab(struct kmem_cache *s, struct slab *slab)
+{
 	buddy_mod_nr_slab(slab_page(slab), -(1L << compound_order(slab_page(slab))), is_reclaimable(s));
 	if (s->flags & SLAB_TYPESAFE_BY_RCU)
 		kmm_call_rcu(&slab->rcu, rcu_free_slab);

@@ -31,15 +31,11 @@ struct slab *allocate_slab(struct kmem_cache *s, gfp_t flags, int node);
 /* allocate_slab() for a CPU: frozen, with all objects taken; they are in *@freelist. @flags are the caller's. */
 struct slab *new_slab(struct kmem_cache *s, gfp_t flags, int node, void **freelist);
 
-/* Adds @slab, on no other list, to the local list. */
-static inline void slabs_collect(struct slab **list, struct slab *slab)
-{
-	slab->next = *list;
-	*list = slab;
-}
+/* Adds @slab, empty and on no other list, to the local list. It counts as gone from now on: where its thread ends, in the child
+ * of a fork, its pages stay away, and nothing else. Under the lock under which it became empty. */
+void slabs_collect(const struct kmem_cache *s, struct slab **list, struct slab *slab);
 
-/* Frees the pages of collected slabs, all empty; those of SLAB_TYPESAFE_BY_RCU caches after a grace period. They count as gone
- * at once. */
+/* Frees the pages of collected slabs; those of SLAB_TYPESAFE_BY_RCU caches after a grace period. */
 void slabs_discard(struct kmem_cache *s, struct slab *list);
 
 /* The same for a shrink, which no statistics count, as in the kernel. */

@@ -10,6 +10,8 @@
 
 #include "base/fork.h"
 
+bool slub_forked;
+
 static void for_each_cpu_lock(void (*act)(struct kmm_lock *))
 {
 	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
@@ -55,6 +57,7 @@ static void unlock_lists(void)
 
 static void reset_lists(void)
 {
+	slub_forked = true;
 	for_each_list_lock(kmm_spin_reset);
 }
 

@@ -202,6 +202,9 @@ extern enum slab_state slab_state; /* written during the start only */
 extern struct kmem_cache *kmem_cache;      /* the cache of struct kmem_cache */
 extern struct kmem_cache *kmem_cache_node; /* the cache of struct kmem_cache_node */
 
+/* This process is the child of a fork: empty slabs may be in nobody's hands. */
+extern bool slub_forked;
+
 /* Nodes that there are; set once at start, for then it is known how large a struct kmem_cache has to be. */
 extern unsigned int slub_nr_nodes;
 /* Nodes with memory: every cache has a kmem_cache_node for each. slab_mutex; read RELAXED. */

@@ -184,7 +184,7 @@ static void slab_word_after_allocate_slab(void **state)
 	(void)state;
 	assert_int_equal(oo_objects(s->oo), 64);
 	assert_int_equal(slab->counters, 0x00400000);
-	slabs_collect(&list, slab);
+	slabs_collect(s, &list, slab);
 	slabs_discard(s, list);
 	kmem_cache_destroy(s);
 }

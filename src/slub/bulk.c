@@ -105,6 +105,7 @@ struct detached_freelist {
 	struct slab *slab;
 	void *head, *tail;
 	unsigned int nr;
+	const void *cpu_free; /* what the CPU would hand out next: free already. A hint */
 };
 
 static struct slab *slab_of_object(const void *object)
@@ -126,13 +127,19 @@ static noinline void free_odd(struct kmem_cache *s, void *object)
 		kfree(object);
 }
 
-/* Off the array and into the chain, if @object is of its slab. Objects are linked as they come, so one given twice in a row is
- * seen here; it must not wait until it is behind others. */
+/* Is it free already? As far as that can be seen: given twice in a row, or the last one freed to its slab. Asked before the object
+ * is linked, for the link of a free object is its list's. */
+static force_inline bool was_freed_last(const struct detached_freelist *df, const void *object)
+{
+	return object == df->head || object == df->cpu_free || object == READ_ONCE(df->slab->freelist);
+}
+
+/* Off the array and into the chain, if @object is of its slab. */
 static force_inline bool link_object(struct detached_freelist *df, void *object)
 {
 	if (slab_of_object(object) != df->slab || unlikely(!object_start_ok(df->s, df->slab, object)))
 		return false;
-	if (unlikely(object == df->head)) {
+	if (unlikely(was_freed_last(df, object))) {
 		report_double_free(df->s, df->slab, object);
 		return true;
 	}
@@ -161,6 +168,12 @@ static force_inline size_t build_detached_freelist(struct kmem_cache *s, size_t 
 			free_odd(s, object);
 		return nr;
 	}
+	df->head = NULL;
+	df->cpu_free = READ_ONCE(cpu_slab_of(df->s, raw_cpu_id())->freelist);
+	if (unlikely(was_freed_last(df, object))) {
+		report_double_free(df->s, df->slab, object);
+		return nr;
+	}
 	df->head = df->tail = object;
 	df->nr = 1;
 	for (size_t i = nr; i-- > 0;) {
@@ -185,7 +198,7 @@ static force_inline void free_chain(const struct detached_freelist *df)
 			return;
 		}
 		if (unlikely(v.freelist == df->tail || v.freelist == df->head)) {
-			report_double_free(df->s, df->slab, v.freelist);
+			free_singly(df->s, df->slab, df->head, df->nr, v.freelist);
 			return;
 		}
 		KMM_RACE_POINT("bulk:free:seen");

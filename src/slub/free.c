@@ -45,7 +45,7 @@ static bool give_to_node_locked(struct kmem_cache *s, struct kmem_cache_node *n,
 	if (!give(s, slab, old, new, head, tail))
 		return false;
 	if (!new.inuse && n->nr_partial >= READ_ONCE(s->min_partial)) {
-		slabs_collect(discard, slab);
+		slabs_collect(s, discard, slab);
 	} else {
 		add_partial_locked(n, slab, PLACE_AT_TAIL);
 		stat(s, FREE_ADD_PARTIAL);
@@ -89,7 +89,7 @@ static bool give_last_object(struct kmem_cache *s, struct slab *slab, struct sla
 	given = give(s, slab, old, new, head, tail);
 	if (given && n->nr_partial >= READ_ONCE(s->min_partial)) {
 		remove_partial_locked(n, slab);
-		slabs_collect(&discard, slab);
+		slabs_collect(s, &discard, slab);
 		stat(s, FREE_REMOVE_PARTIAL);
 	}
 	kmm_spin_unlock(&n->list_lock);
@@ -106,8 +106,12 @@ noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, void *head
 		struct slab_word old = slab_word_read(slab), new = old;
 
 		/* The last object freed, freed again; or more frees than allocations. Neither word is torn by itself. */
-		if (unlikely(old.freelist == head || old.freelist == tail || old.inuse < nr)) {
-			report_double_free(s, slab, old.freelist == tail ? tail : head);
+		if (unlikely(old.freelist == head || old.freelist == tail)) {
+			free_singly(s, slab, head, nr, old.freelist);
+			return;
+		}
+		if (unlikely(old.inuse < nr)) {
+			report_double_free(s, slab, head);
 			return;
 		}
 		new.inuse = old.inuse - nr;
@@ -123,4 +127,18 @@ noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, void *head
 			given = give_last_object(s, slab, old, new, head, tail);
 		}
 	} while (!given);
+}
+
+noinline void free_singly(struct kmem_cache *s, struct slab *slab, void *head, unsigned int nr, const void *freed)
+{
+	while (nr--) {
+		void *object = head;
+
+		/* Read before the object is freed; the last one leads nowhere. */
+		head = nr ? freeptr_get(s, object) : NULL;
+		if (object == freed)
+			report_double_free(s, slab, object);
+		else
+			cache_free(s, slab, object);
+	}
 }

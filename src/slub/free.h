@@ -11,6 +11,9 @@
 /* Gives @head..@tail, @nr linked objects of one slab, back to a slab that is not this CPU's. */
 void slab_free_slow(struct kmem_cache *s, struct slab *slab, void *head, void *tail, unsigned int nr);
 
+/* One object of the chain turned out to be free already: it is reported, and the others are freed one by one. */
+void free_singly(struct kmem_cache *s, struct slab *slab, void *head, unsigned int nr, const void *freed);
+
 /* Reports that @object is not the start of an object of @slab, in the words of slab_err(). */
 void report_invalid_object(const struct kmem_cache *s, const struct slab *slab, const void *object);
 void report_double_free(const struct kmem_cache *s, const struct slab *slab, const void *object);

@@ -221,8 +221,8 @@ static inline struct kmem_cache_node *get_node(const struct kmem_cache *s, unsig
 	return READ_ONCE(s->node[node]);
 }
 
-#define for_each_kmem_cache_node(s, nid, n)                    \
-	for (unsigned int nid = 0; nid < slub_nr_nodes; nid++) \
+#define for_each_kmem_cache_node(s, nid, n)                         \
+	for (unsigned int(nid) = 0; (nid) < slub_nr_nodes; (nid)++) \
 		if (((n) = get_node(s, nid)) != NULL)
 
 static inline unsigned int slab_nid(const struct slab *slab)

@@ -6,15 +6,10 @@
 #ifndef KMM_SLUB_ALLOC_H
 #define KMM_SLUB_ALLOC_H
 
-#include <string.h>
-
 #include "slub/cpu_slab.h"
 
 /* No objects at hand: refill and return one. Also where a library that has not started, or has ended, ends up. */
 void *cache_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node);
-
-/* Forgets how many reports of memory that ran out were shown; at the start. */
-void slub_oom_rate_reset(void);
 
 /*
  * The pop commits only if tid and freelist are unchanged. The peek may read an object that another thread just took; its

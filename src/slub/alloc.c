@@ -164,7 +164,8 @@ static void *alloc_once(struct kmem_cache *s, const struct partial_context *pc)
 	return object ? object : alloc_from_slabs(s, pc);
 }
 
-/* A request that must not fail looks at slabs and pages in turn: only one of the two may ever have something. */
+/* A request that must not fail looks at slabs and pages in turn: only one of the two may ever have something. Slabs of other CPUs
+ * come to their nodes for it. */
 static void *alloc_nofail(struct kmem_cache *s, gfp_t gfp, int node)
 {
 	const struct partial_context pc = { .gfp = gfp | __GFP_HIGH, .node = node };
@@ -174,6 +175,7 @@ static void *alloc_nofail(struct kmem_cache *s, gfp_t gfp, int node)
 		if (round % NOFAIL_REPORT_ROUNDS == 0)
 			slab_out_of_memory(s, gfp, node);
 		buddy_wait_for_others();
+		flush_all(s);
 	}
 	return object;
 }

@@ -191,6 +191,35 @@ static void a_child_lives_on_without_the_thread_that_was_trimming(void **state)
 	fork_while_stopped_at("shrink:collected", trim, NULL);
 }
 
+static void *fork_and_destroy(void *arg)
+{
+	int status = -1;
+	pid_t pid;
+
+	(void)arg;
+	pid = fork();
+	if (pid == 0) {
+		alarm(CHILD_SECONDS);
+		kmem_cache_destroy(cache);
+		kmm_validate_slub();
+		_exit(world_reports.count ? 1 : 0);
+	}
+	waitpid(pid, &status, 0);
+	return (void *)(intptr_t)status;
+}
+
+/* Its empty slabs are pages that are away in the child, and no objects. */
+static void a_child_destroys_a_cache_whose_slabs_vanished(void **state)
+{
+	(void)state;
+	give_one(take_one(NULL));
+	gate_stop_at("shrink:collected", 0, 0, trim, NULL);
+	other_start(fork_and_destroy, NULL);
+	gate_release(&gate);
+	assert_int_equal((intptr_t)other_join(), 0);
+	gate_close(&gate);
+}
+
 #define WINDOW(test) cmocka_unit_test_setup_teardown(test, race_setup, race_teardown)
 
 int main(void)
@@ -205,6 +234,7 @@ int main(void)
 		WINDOW(a_child_lives_on_without_the_thread_that_was_freeing),
 		WINDOW(a_child_lives_on_without_the_thread_that_held_the_list_lock),
 		WINDOW(a_child_lives_on_without_the_thread_that_was_trimming),
+		WINDOW(a_child_destroys_a_cache_whose_slabs_vanished),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

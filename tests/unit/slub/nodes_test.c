@@ -188,6 +188,26 @@ static void this_node_and_no_other(void **state)
 	give_all(cache, objects, NR + 2);
 }
 
+/* Not each a slab of its own: slabs of another node are used up, but for those that it should keep. */
+static void wishes_for_a_full_node_share_slabs(void **state)
+{
+	void *objects[20 * NR];
+
+	(void)state;
+	for (int cpu = 0; cpu <= 2; cpu += 2) {
+		cpu_id_pin(cpu);
+		take_all_pages_of(1);
+		for (int i = 0; i < 20 * NR; i++) {
+			objects[i] = on_node(QUIET, 1);
+			assert_int_equal(nid_of(objects[i]), 0);
+		}
+		assert_true(get_node(cache, 0)->nr_slabs <= 20 + cache->min_partial + 1);
+		give_all(cache, objects, 20 * NR);
+		give_pages_back();
+		kmem_cache_shrink(cache);
+	}
+}
+
 static void this_node_is_that_of_the_cpu_when_none_is_named(void **state)
 {
 	void *object;
@@ -266,6 +286,7 @@ int main(void)
 		NODE(full_slab_is_listed_on_its_own_node_not_on_that_of_the_cpu_that_frees),
 		NODE(empty_slab_counts_against_what_its_own_node_keeps),
 		NODE(this_node_and_no_other),
+		NODE(wishes_for_a_full_node_share_slabs),
 		NODE(this_node_is_that_of_the_cpu_when_none_is_named),
 		NODE(node_that_comes_is_given_to_all_caches),
 		NODE(node_does_not_come_when_there_is_no_memory_for_it),

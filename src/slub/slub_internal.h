@@ -152,10 +152,10 @@ struct kmem_cache_order_objects {
 
 struct kmem_cache_node {
 	struct kmm_spin list_lock;
-	unsigned long nr_partial; /* slabs on @partial; list_lock */
-	struct cds_list_head partial;
-	unsigned long nr_slabs;      /* atomic */
-	unsigned long total_objects; /* atomic */
+	struct cds_list_head partial; /* where the head of it, taken for a slab, would be aligned: loops end there */
+	unsigned long nr_partial;     /* slabs on @partial; list_lock */
+	unsigned long nr_slabs;       /* atomic */
+	unsigned long total_objects;  /* atomic */
 };
 
 struct kmem_cache {

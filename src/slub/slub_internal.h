@@ -150,13 +150,14 @@ struct kmem_cache_order_objects {
 	unsigned int x;
 };
 
+/* A line each: its neighbour is another cache's, and as busy. */
 struct kmem_cache_node {
 	struct kmm_spin list_lock;
 	struct cds_list_head partial; /* where the head of it, taken for a slab, would be aligned: loops end there */
 	unsigned long nr_partial;     /* slabs on @partial; list_lock */
 	unsigned long nr_slabs;       /* atomic */
 	unsigned long total_objects;  /* atomic */
-};
+} cacheline_aligned;
 
 struct kmem_cache {
 	struct kmem_cache_cpu __percpu *cpu_slab;

@@ -88,7 +88,8 @@ int early_kmem_cache_node_alloc(struct kmem_cache *s, unsigned int nid)
 	return 0;
 }
 
-/* @usersize: bytes of an object, from its start, that check_object_size() lets through. */
+/* @s is zero: an object of kmem_cache has no room for nodes that there are not, so it is not cleared here.
+ * @usersize: bytes of an object, from its start, that check_object_size() lets through. */
 static int create_boot_cache(struct kmem_cache *s, const char *name, unsigned int size, slab_flags_t flags,
 			     unsigned int usersize)
 {
@@ -96,7 +97,6 @@ static int create_boot_cache(struct kmem_cache *s, const char *name, unsigned in
 	unsigned int align = ARCH_KMALLOC_MINALIGN;
 	int err;
 
-	memset(s, 0, sizeof(*s));
 	s->name = name;
 	s->object_size = size;
 	/* A power of two is aligned to itself, as callers of kmalloc() expect. */
@@ -204,6 +204,8 @@ int kmem_cache_init(void)
 	slab_nodes_init();
 	slab_state = DOWN;
 	trace("slab_state DOWN", NULL);
+	memset(&boot_kmem_cache_node, 0, sizeof(boot_kmem_cache_node));
+	memset(&boot_kmem_cache, 0, sizeof(boot_kmem_cache));
 	kmem_cache_node = &boot_kmem_cache_node;
 	kmem_cache = &boot_kmem_cache;
 

@@ -175,6 +175,28 @@ static void tid_7_is_cpu_3_event_1(void **state)
 	assert_int_equal(tid_to_event(7), 1);
 }
 
+/* Each object of the two is a cache's, or free: nothing was lost on the way. */
+static void every_cache_is_an_object_and_every_object_a_cache(void **state)
+{
+	struct kmem_cache *const holders[] = { kmem_cache, kmem_cache_node };
+	unsigned long nr_caches = 0;
+	struct kmem_cache *s;
+
+	(void)state;
+	cds_list_for_each_entry(s, &slab_caches, list)
+		nr_caches++;
+	for (unsigned int i = 0; i < ARRAY_SIZE(holders); i++) {
+		struct kmem_cache_node *n = get_node(holders[i], 0);
+		unsigned long nr_free = 0;
+		struct slab *slab;
+
+		flush_all(holders[i]);
+		cds_list_for_each_entry(slab, &n->partial, slab_list)
+			nr_free += slab_objects(slab) - slab_word_read(slab).inuse;
+		assert_int_equal(n->total_objects - nr_free, nr_caches);
+	}
+}
+
 static void slab_word_after_allocate_slab(void **state)
 {
 	struct kmem_cache *s = kmem_cache_create("word", 64, 0, SLAB_NO_MERGE, NULL);
@@ -214,6 +236,7 @@ int main(void)
 		cmocka_unit_test(tid_starts_as_the_cpu_number),
 		cmocka_unit_test(next_tid_of_0_is_4_with_4_cpus),
 		cmocka_unit_test(tid_7_is_cpu_3_event_1),
+		cmocka_unit_test(every_cache_is_an_object_and_every_object_a_cache),
 		cmocka_unit_test(slab_word_after_allocate_slab),
 		cmocka_unit_test(slab_word_after_new_slab_installs_it),
 	};

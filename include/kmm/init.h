@@ -43,8 +43,8 @@ struct kmm_config {
 	const char *options;  /* the kernel's boot syntax, "slub_max_order=1 mem=64M"; read after KMM_OPTIONS */
 	kmm_report_fn report; /* where reports go; default: stderr */
 	void *report_arg;     /* handed to @report */
-	/* The flavour of liburcu whose read-side sections and grace periods the library uses, &urcu_memb_flavor for one.
-	 * Threads that call the library are then registered as it asks. Default: urcu-bp, which asks nothing. */
+	/* The flavour of liburcu whose read-side sections and grace periods the library uses, &urcu_memb_flavor for one
+	 * (<urcu/urcu-memb.h>, <urcu/flavor.h>). Threads that call the library are then registered as it asks. Default: urcu-bp, which asks nothing. */
 	const struct rcu_flavor_struct *rcu;
 };
 

@@ -104,12 +104,12 @@ KMM_API KMM_KMALLOC KMM_ALLOC_SIZE(1) void *kmalloc_large_node(size_t size, gfp_
 /**
  * krealloc - change the size of an allocation, keeping its contents.
  * @p:    from kmalloc() and its family, or NULL: then it is kmalloc().
- * @size: new bytes; 0 frees @p and gives ZERO_SIZE_PTR.      @gfp: as for kmalloc(). With __GFP_ZERO the bytes beyond the
+ * @size: new bytes; 0 frees @p and gives ZERO_SIZE_PTR, as kfree(@p) would.      @gfp: as for kmalloc(). With __GFP_ZERO the bytes beyond the
  *        old ksize() are zero.
  *
  * Context: as kmalloc().
  * Return:  the memory, the caller's until kfree(); if it moved, @p is freed. NULL when memory ran out, or for a @p that is
- *          not an allocation (reported): @p is then untouched.
+ *          not an allocation (reported), unless @size is 0: @p is then untouched.
  * Source:  krealloc(), mm/slab_common.c, Linux 6.1.
  */
 KMM_API KMM_MUST_CHECK KMM_ALLOC_SIZE(2) void *krealloc(const void *p, size_t size, gfp_t gfp);

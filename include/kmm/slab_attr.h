@@ -8,7 +8,8 @@
  * Files:  texts are those of Linux 6.1, which end in a newline.
  *           aliases align cache_dma destroy_by_rcu hwcache_align object_size objs_per_slab order poison reclaim_account red_zone
  *           sanity_checks slab_size store_user trace usersize          as the cache was made; cache_dma where there is a zone DMA
- *           ctor                                                       the constructor, "name+0x0/0x20 [object]"; or empty
+ *           ctor                                                       the constructor, "name+0x0/0x20 [object]"; its address, where the
+ *                                       program does not export its name; or empty
  *           objects total_objects slabs partial objects_partial cpu_slabs
  *                                       counts; with more than one node "125 N0=100 N1=25", by node. As in slabinfo, free
  *                                       objects of a slab that a CPU has are not free

@@ -165,7 +165,7 @@ static int create_kmalloc_cache(struct kmem_cache **made, unsigned int type, uns
 				kmalloc_class_size(index));
 	if (err)
 		return err;
-	/* What is not accounted shares no cache with others; what is may. */
+	/* As in the kernel; none of them is ever merged, for each has a window that may be copied out. */
 	if (type != KMALLOC_NORMAL)
 		s->refcount = 1;
 	cds_list_add(&s->list, &slab_caches);

@@ -38,16 +38,28 @@ void slub_options_reset(void)
 }
 
 /* Guards of the pages that a slab is made of would cost more than the slab, and objects of the same slab have none. */
-void slub_options_settle(void)
+static void settle_guards(void)
 {
-	if (!debug_guardpage_minorder())
-		return;
-	if (slub_max_order != PAGE_ALLOC_COSTLY_ORDER && slub_max_order)
+	if (slub_min_order || (slub_max_order != PAGE_ALLOC_COSTLY_ORDER && slub_max_order))
 		kmm_report(
 			KMM_REPORT_WARN,
-			"kmm: slub_max_order=%u has no effect beside debug_guardpage_minorder=, slabs are of order 0\n",
-			slub_max_order);
-	slub_max_order = 0;
+			"kmm: slub_min_order=%u slub_max_order=%u has no effect beside debug_guardpage_minorder=, "
+			"slabs are of order 0\n",
+			slub_min_order, slub_max_order);
+	slub_min_order = slub_max_order = 0;
+}
+
+void slub_options_settle(void)
+{
+	if (debug_guardpage_minorder())
+		settle_guards();
+	if (slub_min_order > slub_max_order) {
+		if (slub_max_order != PAGE_ALLOC_COSTLY_ORDER)
+			kmm_report(KMM_REPORT_WARN,
+				   "kmm: slub_max_order=%u is below slub_min_order=%u, which is used\n", slub_max_order,
+				   slub_min_order);
+		slub_max_order = slub_min_order;
+	}
 }
 
 unsigned int calculate_alignment(slab_flags_t flags, unsigned int align, unsigned int size)

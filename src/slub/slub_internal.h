@@ -183,7 +183,7 @@ struct kmem_cache {
 	const char *name;                      /* the first one; in aliases, but for the boot caches */
 	struct cds_list_head list;             /* slab_caches; slab_mutex */
 	struct cache_alias *aliases;           /* all names, newest first: cache_name.h; slab_mutex */
-	unsigned long __percpu *swept_tid;     /* what tid was when the CPU was last looked after, see sweep.c */
+	unsigned long __percpu *swept_tid;     /* what tid was when the CPU was last looked after, see idle.c */
 	struct kmm_rcu_head rcu;               /* destroyed, and waiting for its slabs: SLAB_TYPESAFE_BY_RCU */
 	struct kmem_cache_node *node[KMM_MAX_NUMNODES]; /* as many as there are nodes; NULL: the node has no memory */
 };

@@ -135,7 +135,7 @@ static int setup_three_nodes(void **state)
 static void of_several_rich_nodes_one_helps(void **state)
 {
 	const unsigned int min = (unsigned int)cache->min_partial;
-	void *objects[2][16], *got[2];
+	void *objects[2][16] = { { NULL } }, *got[2];
 
 	(void)state;
 	fill_list(objects[0], min + 1, 1);

@@ -37,7 +37,7 @@ static void slabs_with_one_live_object_each_shrink_to_what_is_in_use(void **stat
 {
 	struct kmem_cache *s = kmem_cache_create("shrink", 256, 0, SLAB_NO_MERGE, NULL);
 	const unsigned long free_before = nr_free_pages();
-	void *live[NR_SLABS];
+	void *live[NR_SLABS] = { NULL };
 
 	(void)state;
 	assert_non_null(s);
@@ -67,7 +67,7 @@ static void slabs_with_one_live_object_each_shrink_to_what_is_in_use(void **stat
 static void frees_alone_keep_few_empty_slabs(void **state)
 {
 	struct kmem_cache *s = kmem_cache_create("frees", 256, 0, SLAB_NO_MERGE, NULL);
-	void *live[NR_SLABS];
+	void *live[NR_SLABS] = { NULL };
 
 	(void)state;
 	assert_non_null(s);
@@ -89,7 +89,7 @@ static void the_fullest_slabs_come_first(void **state)
 {
 	struct kmem_cache *s = kmem_cache_create("sorted", 256, 0, SLAB_NO_MERGE, NULL);
 	const unsigned int per_slab = oo_objects(s->oo), nr_slabs = 12;
-	void *objects[12 * 32];
+	void *objects[12 * 32] = { NULL };
 	unsigned int last = 0;
 	struct slab *slab;
 

@@ -41,11 +41,10 @@ void slub_options_reset(void)
 static void settle_guards(void)
 {
 	if (slub_min_order || (slub_max_order != PAGE_ALLOC_COSTLY_ORDER && slub_max_order))
-		kmm_report(
-			KMM_REPORT_WARN,
-			"kmm: slub_min_order=%u slub_max_order=%u has no effect beside debug_guardpage_minorder=, "
-			"slabs are of order 0\n",
-			slub_min_order, slub_max_order);
+		kmm_report(KMM_REPORT_WARN,
+			   "kmm: slub_min_order=%u slub_max_order=%u has no effect beside debug_guardpage_minorder=, "
+			   "slabs are of order 0\n",
+			   slub_min_order, slub_max_order);
 	slub_min_order = slub_max_order = 0;
 }
 

@@ -52,26 +52,34 @@ static bool takes_part(const struct kmm_fork_handler *handler)
 	return running || handler->always;
 }
 
+/* The locks that a handler leaves to us. */
+static void for_each_lock(const struct kmm_fork_handler *handler, void (*act)(struct kmm_lock *))
+{
+	struct kmm_lock *lock;
+
+	if (handler->lock)
+		act(handler->lock);
+	for (unsigned int i = 0; handler->lock_at && (lock = handler->lock_at(i)); i++)
+		act(lock);
+}
+
 static void handler_lock(const struct kmm_fork_handler *handler)
 {
-	if (handler->lock)
-		kmm_lock_same_rank(handler->lock);
-	else
+	for_each_lock(handler, kmm_lock_same_rank);
+	if (handler->lock_all)
 		handler->lock_all();
 }
 
 static void handler_unlock(const struct kmm_fork_handler *handler)
 {
-	if (handler->lock)
-		kmm_unlock(handler->lock);
-	else
+	for_each_lock(handler, kmm_unlock);
+	if (handler->unlock_all)
 		handler->unlock_all();
 }
 
 static void handler_reset(const struct kmm_fork_handler *handler)
 {
-	if (handler->lock)
-		kmm_lock_reset(handler->lock);
+	for_each_lock(handler, kmm_lock_reset);
 	if (handler->reset_all)
 		handler->reset_all();
 }

@@ -24,7 +24,7 @@
 #include "pool/mempool_reserve.h"
 #include "pool/pool.h"
 
-#define NR_LOCKS 16 /* reserves are in use while memory is short, so pools seldom meet */
+#define NR_LOCKS POOL_HASH_VALUES /* reserves are in use while memory is short, so pools seldom meet */
 
 #define RETRY_SECONDS 5 /* somebody else may have freed memory that is not the pool's */
 
@@ -38,11 +38,8 @@ static struct pool_lock {
 
 static struct pool_lock *lock_of(const mempool_t *pool)
 {
-	const uint32_t line = (uint32_t)((uintptr_t)pool / 16);
-
-	return &locks[(line * 0x9e3779b1u) >> 28];
+	return &locks[pool_hash(pool)];
 }
-_Static_assert(NR_LOCKS == 1u << (32 - 28), "the hash has this many values");
 
 /* The reserve */
 
@@ -245,37 +242,16 @@ static void forget_waiters(void)
 		CDS_INIT_LIST_HEAD(&locks[i].waiters);
 }
 
-static void fork_lock_all(void)
+static struct kmm_lock *lock_at(unsigned int i)
 {
-	unsigned int i;
-
-	for (i = 0; i < NR_LOCKS; i++)
-		kmm_lock_same_rank(&locks[i].lock);
+	return i < NR_LOCKS ? &locks[i].lock : NULL;
 }
 
-static void fork_unlock_all(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_LOCKS; i++)
-		kmm_unlock(&locks[i].lock);
-}
-
-/* This thread is the only one, and it does not wait. */
-static void fork_reset_all(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_LOCKS; i++)
-		kmm_lock_reset(&locks[i].lock);
-	forget_waiters();
-}
-
+/* In a child this thread is the only one, and it does not wait. */
 static const struct kmm_fork_handler fork_handler = {
 	.rank = KMM_RANK_MEMPOOL,
-	.lock_all = fork_lock_all,
-	.unlock_all = fork_unlock_all,
-	.reset_all = fork_reset_all,
+	.lock_at = lock_at,
+	.reset_all = forget_waiters,
 };
 
 void mempool_start(void)

@@ -30,7 +30,7 @@
 #include "percpu/percpu.h"
 #include "pool/pool.h"
 
-#define NR_LOCKS 16 /* counters that hand on at the same time seldom meet */
+#define NR_LOCKS POOL_HASH_VALUES /* counters that hand on at the same time seldom meet */
 
 /* Without atomic 8 bytes there are only hashed locks, which are taken before ours by fork. */
 #define HAS_WORDS (KMM_ARCH_ATOMIC_MAX >= sizeof(uint64_t))
@@ -49,42 +49,15 @@ static struct counter_lock {
 
 static struct kmm_lock *lock_of(const struct percpu_counter *fbc)
 {
-	const uint32_t line = (uint32_t)((uintptr_t)fbc / 16);
-
-	return &locks[(line * 0x9e3779b1u) >> 28].lock;
+	return &locks[pool_hash(fbc)].lock;
 }
-_Static_assert(NR_LOCKS == 1u << (32 - 28), "the hash has this many values");
 
-static void fork_lock_all(void)
+static struct kmm_lock *lock_at(unsigned int i)
 {
-	unsigned int i;
-
-	for (i = 0; i < NR_LOCKS; i++)
-		kmm_lock_same_rank(&locks[i].lock);
+	return i < NR_LOCKS ? &locks[i].lock : NULL;
 }
 
-static void fork_unlock_all(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_LOCKS; i++)
-		kmm_unlock(&locks[i].lock);
-}
-
-static void fork_reset_all(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_LOCKS; i++)
-		kmm_lock_reset(&locks[i].lock);
-}
-
-static const struct kmm_fork_handler fork_handler = {
-	.rank = KMM_RANK_COUNTER,
-	.lock_all = fork_lock_all,
-	.unlock_all = fork_unlock_all,
-	.reset_all = fork_reset_all,
-};
+static const struct kmm_fork_handler fork_handler = { .rank = KMM_RANK_COUNTER, .lock_at = lock_at };
 
 void percpu_counter_start(void)
 {

@@ -232,30 +232,12 @@ static const struct kmm_rcu_collector collector = {
 	.free = free_object,
 };
 
-static void lock_cpus(void)
+static struct kmm_lock *lock_at(unsigned int i)
 {
-	for (unsigned int i = 0; i < kmm_nr_cpu_ids; i++)
-		kmm_lock_same_rank(&cpus[i].lock);
+	return i < kmm_nr_cpu_ids ? &cpus[i].lock : NULL;
 }
 
-static void unlock_cpus(void)
-{
-	for (unsigned int i = 0; i < kmm_nr_cpu_ids; i++)
-		kmm_unlock(&cpus[i].lock);
-}
-
-static void reset_cpus(void)
-{
-	for (unsigned int i = 0; i < kmm_nr_cpu_ids; i++)
-		kmm_lock_reset(&cpus[i].lock);
-}
-
-static const struct kmm_fork_handler fork_handler = {
-	.rank = KMM_RANK_KFREE_RCU,
-	.lock_all = lock_cpus,
-	.unlock_all = unlock_cpus,
-	.reset_all = reset_cpus,
-};
+static const struct kmm_fork_handler fork_handler = { .rank = KMM_RANK_KFREE_RCU, .lock_at = lock_at };
 
 int kfree_rcu_reserve(void)
 {

@@ -12,10 +12,9 @@
 
 bool slub_forked;
 
-static void for_each_cpu_lock(void (*act)(struct kmm_lock *))
+static struct kmm_lock *cpu_lock_at(unsigned int cpu)
 {
-	for (unsigned int cpu = 0; cpu < kmm_nr_cpu_ids; cpu++)
-		act(cpu_lock(cpu));
+	return cpu < kmm_nr_cpu_ids ? cpu_lock(cpu) : NULL;
 }
 
 static void for_each_list_lock(void (*act)(struct kmm_spin *))
@@ -28,21 +27,6 @@ static void for_each_list_lock(void (*act)(struct kmm_spin *))
 		for_each_kmem_cache_node(s, nid, n)
 			act(&n->list_lock);
 	}
-}
-
-static void lock_cpus(void)
-{
-	for_each_cpu_lock(kmm_lock_same_rank);
-}
-
-static void unlock_cpus(void)
-{
-	for_each_cpu_lock(kmm_unlock);
-}
-
-static void reset_cpus(void)
-{
-	for_each_cpu_lock(kmm_lock_reset);
 }
 
 static void lock_lists(void)
@@ -63,7 +47,7 @@ static void reset_lists(void)
 
 static const struct kmm_fork_handler handlers[] = {
 	{ .rank = KMM_RANK_SLAB_MUTEX, .lock = &slab_mutex },
-	{ .rank = KMM_RANK_CPU, .lock_all = lock_cpus, .unlock_all = unlock_cpus, .reset_all = reset_cpus },
+	{ .rank = KMM_RANK_CPU, .lock_at = cpu_lock_at },
 	{ .rank = KMM_RANK_NODE_LIST, .lock_all = lock_lists, .unlock_all = unlock_lists, .reset_all = reset_lists },
 };
 

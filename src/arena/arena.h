@@ -133,6 +133,20 @@ static inline struct page *arena_addr_to_page(const void *addr)
 	return kmm_arena.mem_map + pfn;
 }
 
+/* The first page of the compound page that an address lies in; NULL as above. */
+static inline struct page *arena_addr_to_head(const void *addr)
+{
+	struct page *page = arena_addr_to_page(addr);
+
+	if (unlikely(!page))
+		return NULL;
+	page = page_head(page);
+	/* Told, the compiler has no reason for a branch on whether the page is a tail, which nobody could foresee. */
+	if (!page)
+		__builtin_unreachable();
+	return page;
+}
+
 /*
  * Charged ranges: address space outside the arena whose pages are each paid for with one frame of the arena.
  */

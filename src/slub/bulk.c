@@ -108,16 +108,6 @@ struct detached_freelist {
 	const void *cpu_free; /* what the CPU would hand out next: free already. A hint */
 };
 
-static struct slab *slab_of_object(const void *object)
-{
-	struct page *page = arena_addr_to_page(object);
-
-	if (unlikely(!page))
-		return NULL;
-	page = page_head(page);
-	return likely(page_flag_test(page, PG_slab)) ? page_slab(page) : NULL;
-}
-
 /* An object that no chain is made of: of no slab, of another cache, or none at all. The single calls know what to do. */
 static noinline void free_odd(struct kmem_cache *s, void *object)
 {
@@ -137,7 +127,7 @@ static force_inline bool was_freed_last(const struct detached_freelist *df, cons
 /* Off the array and into the chain, if @object is of its slab. */
 static force_inline bool link_object(struct detached_freelist *df, void *object)
 {
-	if (slab_of_object(object) != df->slab || unlikely(!object_start_ok(df->s, df->slab, object)))
+	if (virt_to_slab(object) != df->slab || unlikely(!object_start_ok(df->s, df->slab, object)))
 		return false;
 	if (unlikely(was_freed_last(df, object))) {
 		report_double_free(df->s, df->slab, object);
@@ -161,7 +151,7 @@ static force_inline size_t build_detached_freelist(struct kmem_cache *s, size_t 
 	size_t left = nr;
 
 	df->nr = 0;
-	df->slab = slab_of_object(object);
+	df->slab = virt_to_slab(object);
 	df->s = df->slab ? df->slab->slab_cache : NULL;
 	if (unlikely(!df->slab || (s && df->s != s) || !object_start_ok(df->s, df->slab, object))) {
 		if (object)

@@ -126,13 +126,14 @@ KMM_API void *kmem_cache_alloc_lru(struct kmem_cache *s, struct list_lru *lru, g
 	return cache_alloc(s, gfp);
 }
 
-static noinline void report_wrong_cache(const struct kmem_cache *s, const struct page *page, const void *object)
+/* @slab: of another cache, or NULL. */
+static noinline void report_wrong_cache(const struct kmem_cache *s, const struct slab *slab, const void *object)
 {
 	if (kmm_boot_state() == KMM_DEAD)
 		return;
-	if (page && page_flag_test(page, PG_slab))
+	if (slab)
 		kmm_report(KMM_REPORT_WARN, "WARNING: cache_from_obj: Wrong slab cache. %s but object %p is from %s\n",
-			   s->name, object, page->slab_cache->name);
+			   s->name, object, slab->slab_cache->name);
 	else
 		kmm_report(KMM_REPORT_WARN, "WARNING: kmem_cache_free(%s): object pointer: %p is not in a slab\n",
 			   s->name, object);
@@ -140,19 +141,15 @@ static noinline void report_wrong_cache(const struct kmem_cache *s, const struct
 
 KMM_API void kmem_cache_free(struct kmem_cache *s, void *object)
 {
-	struct page *page;
+	struct slab *slab;
 
 	if (unlikely(!object))
 		return;
-	page = arena_addr_to_page(object);
-	if (likely(page != NULL)) {
-		page = page_head(page);
-		if (likely(page_flag_test(page, PG_slab) && page->slab_cache == s)) {
-			cache_free(s, page_slab(page), object);
-			return;
-		}
-	}
-	report_wrong_cache(s, page, object);
+	slab = virt_to_slab(object);
+	if (likely(slab && slab->slab_cache == s))
+		cache_free(s, slab, object);
+	else
+		report_wrong_cache(s, slab, object);
 }
 
 KMM_API unsigned int kmem_cache_size(struct kmem_cache *s)

@@ -53,7 +53,7 @@ void free_kmem_cache_nodes(struct kmem_cache *s)
 
 	for_each_kmem_cache_node(s, nid, n) {
 		s->node[nid] = NULL;
-		cache_free(kmem_cache_node, page_slab(page_head(arena_addr_to_page(n))), n);
+		kmem_cache_free(kmem_cache_node, n);
 	}
 }
 

@@ -72,6 +72,14 @@ static inline struct slab *page_slab(const struct page *page)
 	return (struct slab *)page;
 }
 
+/* The slab that an address lies in; NULL: in none. */
+static force_inline struct slab *virt_to_slab(const void *addr)
+{
+	struct page *page = arena_addr_to_head(addr);
+
+	return likely(page && page_flag_test(page, PG_slab)) ? page_slab(page) : NULL;
+}
+
 static inline char *slab_address(const struct slab *slab)
 {
 	return arena_page_address((const struct page *)slab);
@@ -86,6 +94,12 @@ static inline bool object_start_ok(const struct kmem_cache *s, const struct slab
 	uint64_t off = (uint64_t)((const char *)object - slab_address(slab));
 
 	return off * s->size_inverse < s->size_inverse && off < (uint64_t)slab_objects(slab) * s->size;
+}
+
+/* Which object of @slab an address lies in, from 0 on. */
+static inline unsigned long obj_to_index(const struct kmem_cache *s, const struct slab *slab, const void *object)
+{
+	return (unsigned long)((const char *)object - slab_address(slab)) / s->size;
 }
 
 #endif /* KMM_SLUB_FREEPTR_H */

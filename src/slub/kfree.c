@@ -29,9 +29,8 @@ static force_inline void kfree_as(const void *p, const char *function)
 
 	if (unlikely(ZERO_OR_NULL_PTR(p)))
 		return;
-	page = arena_addr_to_page(p);
+	page = arena_addr_to_head(p);
 	if (likely(page != NULL)) {
-		page = page_head(page);
 		if (likely(page_flag_test(page, PG_slab))) {
 			cache_free(page->slab_cache, page_slab(page), (void *)(uintptr_t)p);
 			return;

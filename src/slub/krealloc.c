@@ -27,9 +27,8 @@ size_t ksize_as(const void *p, const char *function)
 
 	if (ZERO_OR_NULL_PTR(p))
 		return 0;
-	page = arena_addr_to_page(p);
+	page = arena_addr_to_head(p);
 	if (page) {
-		page = page_head(page);
 		if (page_flag_test(page, PG_slab) && object_start_ok(page->slab_cache, page_slab(page), p))
 			return slab_ksize(page->slab_cache);
 		if (page_flag_test(page, PG_large_kmalloc) && arena_page_address(page) == p)

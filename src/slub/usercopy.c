@@ -55,10 +55,9 @@ KMM_API void check_object_size(const void *ptr, unsigned long n, bool to_user)
 		usercopy_abort("null address", NULL, to_user, start, n);
 		return;
 	}
-	page = arena_addr_to_page(ptr);
+	page = arena_addr_to_head(ptr);
 	if (!page)
 		return;
-	page = page_head(page);
 	if (page_flag_test(page, PG_slab))
 		check_slab_object(page_slab(page), ptr, n, to_user);
 	else if (compound_order(page))

@@ -108,11 +108,6 @@ static bool check_page(struct walk *walk, const struct slab *slab)
 	return PROVE(walk, "S10", slab_node(s, slab) != NULL);
 }
 
-static unsigned long object_index(const struct kmem_cache *s, const struct slab *slab, const void *object)
-{
-	return (unsigned long)((const char *)object - slab_address(slab)) / s->size;
-}
-
 /* Length of a list of free objects, each of which must be an object of @slab that was on no list before. */
 static unsigned int list_length(struct walk *walk, const struct slab *slab, const void *freelist)
 {
@@ -123,7 +118,7 @@ static unsigned int list_length(struct walk *walk, const struct slab *slab, cons
 
 		if (!PROVE(walk, "S5", object_start_ok(walk->s, slab, object)))
 			break;
-		index = object_index(walk->s, slab, object);
+		index = obj_to_index(walk->s, slab, object);
 		if (!PROVE(walk, "S1 (an object that is free twice)", !bitmap_test(walk->found, index)))
 			break;
 		bitmap_set(walk->found, index, 1);

@@ -23,17 +23,22 @@ static void count_cpu_slabs(const struct kmem_cache *s, unsigned long *nodes)
 	}
 }
 
-static unsigned long count_on_node(struct kmem_cache_node *n, enum slab_count what)
+static unsigned long count_in_use(struct kmem_cache_node *n)
 {
 	const struct node_counts all = count_node(n);
 
+	return all.objects - all.free;
+}
+
+static unsigned long count_on_node(struct kmem_cache_node *n, enum slab_count what)
+{
 	switch (what) {
 	case COUNT_SLABS:
-		return all.slabs;
+		return READ_ONCE(n->nr_slabs);
 	case COUNT_TOTAL:
-		return all.objects;
+		return READ_ONCE(n->total_objects);
 	case COUNT_OBJECTS:
-		return all.objects - all.free;
+		return count_in_use(n);
 	case COUNT_PARTIAL:
 		return READ_ONCE(n->nr_partial);
 	case COUNT_OBJECTS_PARTIAL:

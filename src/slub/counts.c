@@ -7,14 +7,13 @@
 
 struct partial_counts count_partial(struct kmem_cache_node *n)
 {
-	struct partial_counts counts = { .slabs = 0 };
+	struct partial_counts counts = { .inuse = 0 };
 	struct slab *slab;
 
 	kmm_spin_lock(&n->list_lock);
 	cds_list_for_each_entry(slab, &n->partial, slab_list) {
 		const struct slab_word w = slab_word_read(slab);
 
-		counts.slabs++;
 		counts.inuse += w.inuse;
 		counts.free += w.objects - w.inuse;
 	}

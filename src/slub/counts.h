@@ -11,7 +11,6 @@
 
 /* What is on the node's list of partly free slabs. */
 struct partial_counts {
-	unsigned long slabs;
 	unsigned long inuse; /* objects */
 	unsigned long free;  /* objects */
 };

@@ -43,10 +43,8 @@ unsigned int buddy_page_nid(const struct page *page);
 bool buddy_has_zone_dma(void);
 /* Has the node any memory? One whose blocks were all taken away (kmm_offline_memory()) has none. A hint. */
 bool buddy_node_has_memory(unsigned int nid);
-/* mems_allowed: a mask of the process that may change at any time. A search that failed while it changed tries again. */
+/* Is the node in mems_allowed, a mask of the process that may change at any time? */
 bool node_allowed(unsigned int nid);
-unsigned int read_mems_allowed_begin(void);
-bool read_mems_allowed_retry(unsigned int cookie);
 /* Asks the system to take the memory of an address range from node @nid. Nothing where there is one node; a refusal only
  * costs locality. */
 void buddy_bind_to_node(void *addr, size_t size, unsigned int nid);

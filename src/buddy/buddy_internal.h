@@ -199,6 +199,9 @@ const struct zoneref *next_zones_zonelist(const struct zoneref *ref, enum zone_t
 		     next_zones_zonelist((ac)->zonelist->refs, (ac)->highest_zoneidx, (ac)->nodemask); \
 	     (ref)->zone; (ref) = next_zones_zonelist((ref) + 1, (ac)->highest_zoneidx, (ac)->nodemask))
 /* Hints about full zones: is @ref worth a look? It was full: remember. */
+/* mems_allowed, see node_allowed(): a search that failed while it changed tries again. */
+unsigned int read_mems_allowed_begin(void);
+bool read_mems_allowed_retry(unsigned int cookie);
 bool zlc_zone_worth_trying(struct zonelist *zonelist, const struct zoneref *ref);
 void zlc_mark_zone_full(struct zonelist *zonelist, const struct zoneref *ref);
 nodemask_t nodes_allowed(void);

@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 
+#include "refusal.h"
 #include "support/threads.h"
-#include "support/world.h"
 
 #include "buddy/buddy_internal.h"
 
@@ -23,23 +23,6 @@ static int fault_teardown(void **state)
 {
 	kmem_cache_destroy(cache);
 	return world_teardown(state);
-}
-
-/* No page from the n-th on, or only the n-th is missing. Did it get everything? It gave everything back in any case. */
-static bool attempt_with_refusal(bool (*attempt)(void), unsigned long n, bool forever)
-{
-	unsigned long before;
-	bool all;
-
-	kmm_trim();
-	before = nr_free_pages();
-	buddy_inject_failure(n, forever);
-	all = attempt();
-	buddy_inject_failure(0, false);
-	kmm_validate_slub();
-	kmm_trim();
-	assert_int_equal(nr_free_pages(), before);
-	return all;
 }
 
 /* Each of the first pages, and ever fewer of those that only make the reserve larger. */

@@ -1,27 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * slub_fault_test.c - the n-th page is refused, for every n: NULL comes out, nothing is lost, and the library goes on.
  */
-#include "support/world.h"
+#include "refusal.h"
 
 #include "slub/slub_internal.h"
-
-/* Runs @attempt with the n-th page refused, and every later one too if @forever. @attempt returns whether it got everything,
- * and has given everything back either way. */
-static bool attempt_with_refusal(bool (*attempt)(void), unsigned long n, bool forever)
-{
-	unsigned long before;
-	bool all;
-
-	kmm_trim();
-	before = nr_free_pages();
-	buddy_inject_failure(n, forever);
-	all = attempt();
-	buddy_inject_failure(0, false);
-	kmm_validate_slub();
-	kmm_trim();
-	assert_int_equal(nr_free_pages(), before);
-	return all;
-}
 
 /* No page from the n-th on, for n = 1, 2, ... until that many are enough. */
 static void refuse_from_each_page_on(bool (*attempt)(void))

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "support/random.h"
+#include "support/slub_objects.h"
 #include "support/world.h"
 
 #include <kmm/kmalloc.h>
@@ -126,22 +127,6 @@ static void disturb(void)
 	default:
 		kmem_cache_shrink(s);
 	}
-}
-
-static unsigned long objects_in_use(struct kmem_cache *s)
-{
-	struct kmem_cache_node *n;
-	unsigned long nr = 0;
-
-	flush_all(s);
-	for_each_kmem_cache_node(s, nid, n) {
-		struct slab *slab;
-
-		nr += n->total_objects;
-		cds_list_for_each_entry(slab, &n->partial, slab_list)
-			nr -= slab_word_read(slab).objects - slab_word_read(slab).inuse;
-	}
-	return nr;
 }
 
 static void compare_counts(void)

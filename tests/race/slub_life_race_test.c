@@ -109,8 +109,10 @@ static int live_on(void)
 	return world_reports.count ? 4 : 0;
 }
 
+static int (*child_life)(void); /* of the next child: its exit status */
+
 /* Returns the child's wait status. */
-static void *fork_and_live_on(void *arg)
+static void *fork_child(void *arg)
 {
 	int status = -1;
 	pid_t pid;
@@ -119,20 +121,26 @@ static void *fork_and_live_on(void *arg)
 	pid = fork();
 	if (pid == 0) {
 		alarm(CHILD_SECONDS);
-		_exit(live_on());
+		_exit(child_life());
 	}
 	waitpid(pid, &status, 0);
 	return (void *)(intptr_t)status;
 }
 
-/* Forks while the victim, running @run(@arg), stands at @point; the victim may hold locks there. */
-static void *fork_while_stopped_at(const char *point, void *(*run)(void *), void *arg)
+/* Forks while the victim, running @run(@arg), stands at @point; the victim may hold locks there. The child does @life. */
+static void *fork_into(int (*life)(void), const char *point, void *(*run)(void *), void *arg)
 {
+	child_life = life;
 	gate_stop_at(point, 0, 0, run, arg);
-	other_start(fork_and_live_on, NULL);
+	other_start(fork_child, NULL);
 	gate_release(&gate);
 	assert_int_equal((intptr_t)other_join(), 0);
 	return gate_close(&gate);
+}
+
+static void *fork_while_stopped_at(const char *point, void *(*run)(void *), void *arg)
+{
+	return fork_into(live_on, point, run, arg);
 }
 
 static void a_child_lives_on_without_the_thread_that_was_popping(void **state)
@@ -193,21 +201,11 @@ static void a_child_lives_on_without_the_thread_that_was_trimming(void **state)
 	fork_while_stopped_at("shrink:collected", trim, NULL);
 }
 
-static void *fork_and_destroy(void *arg)
+static int destroy_the_cache(void)
 {
-	int status = -1;
-	pid_t pid;
-
-	(void)arg;
-	pid = fork();
-	if (pid == 0) {
-		alarm(CHILD_SECONDS);
-		kmem_cache_destroy(cache);
-		kmm_validate_slub();
-		_exit(world_reports.count ? 1 : 0);
-	}
-	waitpid(pid, &status, 0);
-	return (void *)(intptr_t)status;
+	kmem_cache_destroy(cache);
+	kmm_validate_slub();
+	return world_reports.count ? 1 : 0;
 }
 
 /* Its empty slabs are pages that are away in the child, and no objects. */
@@ -215,22 +213,14 @@ static void a_child_destroys_a_cache_whose_slabs_vanished(void **state)
 {
 	(void)state;
 	give_one(take_one(NULL));
-	gate_stop_at("shrink:collected", 0, 0, trim, NULL);
-	other_start(fork_and_destroy, NULL);
-	gate_release(&gate);
-	assert_int_equal((intptr_t)other_join(), 0);
-	gate_close(&gate);
+	fork_into(destroy_the_cache, "shrink:collected", trim, NULL);
 }
 
 /* Without the library's thread where a child cannot have one. */
 static int setup(void **state)
 {
 	(void)state;
-	if (world_start(CHILD_HAS_THREADS ? NULL : "background=off", WORLD_LIMIT, WORLD_CPUS))
-		return -1;
-	cpu_id_pin(0);
-	cache = kmem_cache_create("race", 256, 0, SLAB_NO_MERGE, NULL);
-	return cache && oo_objects(cache->oo) == NR ? 0 : -1;
+	return race_start(CHILD_HAS_THREADS ? NULL : "background=off");
 }
 
 #define WINDOW(test) cmocka_unit_test_setup_teardown(test, setup, race_teardown)

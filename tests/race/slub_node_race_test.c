@@ -7,6 +7,7 @@
 #include <kmm/numa.h>
 
 #include "slub/alloc.h"
+#include "support/slub_objects.h"
 
 static int nodes_setup(void **state)
 {
@@ -35,22 +36,6 @@ static void *take_of_node_0(void *arg)
 	return cache_alloc_node(cache, GFP_KERNEL, 0);
 }
 
-static unsigned long objects_in_use(void)
-{
-	struct kmem_cache_node *n;
-	unsigned long nr = 0;
-
-	flush_all(cache);
-	for_each_kmem_cache_node(cache, nid, n) {
-		struct slab *slab;
-
-		nr += n->total_objects;
-		cds_list_for_each_entry(slab, &n->partial, slab_list)
-			nr -= slab_word_read(slab).objects - slab_word_read(slab).inuse;
-	}
-	return nr;
-}
-
 static void slab_given_up_for_its_node_keeps_what_others_push(void **state)
 {
 	void *objects[3], *theirs;
@@ -72,7 +57,7 @@ static void slab_given_up_for_its_node_keeps_what_others_push(void **state)
 	assert_ptr_equal(get_node(cache, 0)->partial.prev, &slab->slab_list);
 	give(objects + 1, 2);
 	kmem_cache_free(cache, theirs);
-	assert_int_equal(objects_in_use(), 0);
+	assert_int_equal(objects_in_use(cache), 0);
 }
 
 static void two_cpus_that_swap_nodes_do_not_wait_for_each_other(void **state)
@@ -90,7 +75,7 @@ static void two_cpus_that_swap_nodes_do_not_wait_for_each_other(void **state)
 	theirs = gate_open();
 	assert_int_equal(slab_nid(slab_of(theirs)), 1);
 	give((void *[]){ mine, theirs, other }, 3);
-	assert_int_equal(objects_in_use(), 0);
+	assert_int_equal(objects_in_use(cache), 0);
 }
 
 static void new_slab_of_a_node_meets_one_of_another_node(void **state)
@@ -108,7 +93,7 @@ static void new_slab_of_a_node_meets_one_of_another_node(void **state)
 	assert_false(slab_word_read(slab_of(mine)).frozen);
 	assert_int_equal(get_node(cache, 0)->nr_partial, 1);
 	give((void *[]){ mine, theirs }, 2);
-	assert_int_equal(objects_in_use(), 0);
+	assert_int_equal(objects_in_use(cache), 0);
 }
 
 /* The second look, after the new slab, finds the CPU with slabs of both nodes. */
@@ -129,7 +114,7 @@ static void new_slab_is_kept_when_what_turned_up_is_of_the_wrong_node(void **sta
 	assert_int_equal(get_node(cache, 0)->nr_partial, 1);
 	give(whole + 1, NR - 1);
 	kmem_cache_free(cache, theirs);
-	assert_int_equal(objects_in_use(), 0);
+	assert_int_equal(objects_in_use(cache), 0);
 }
 
 static void drained_slab_keeps_what_others_push(void **state)
@@ -156,7 +141,7 @@ static void drained_slab_keeps_what_others_push(void **state)
 	assert_int_equal(slab_word_read(slab_of(node_1[2])).inuse, NR - 2);
 	give(whole + 2, NR - 2);
 	give(node_1 + 2, NR - 2);
-	assert_int_equal(objects_in_use(), 0);
+	assert_int_equal(objects_in_use(cache), 0);
 }
 
 static void stale_pop_fails_when_the_same_slab_and_head_are_back(void **state)
@@ -178,7 +163,7 @@ static void stale_pop_fails_when_the_same_slab_and_head_are_back(void **state)
 	assert_ptr_equal(theirs, head);
 	give(objects, 2);
 	kmem_cache_free(cache, theirs);
-	assert_int_equal(objects_in_use(), 0);
+	assert_int_equal(objects_in_use(cache), 0);
 }
 
 /* A push onto {head, counters} read before the slab went through a CPU, and came back with the same pair. */
@@ -207,7 +192,7 @@ static void push_is_right_for_a_slab_that_left_and_came_back(void **state)
 	assert_int_equal(slab_word_read(slab).inuse, 3);
 	assert_ptr_equal(slab_word_read(slab).freelist, objects[3]);
 	give(objects, 3);
-	assert_int_equal(objects_in_use(), 0);
+	assert_int_equal(objects_in_use(cache), 0);
 }
 
 static void *take_five(void *objects)
@@ -237,7 +222,7 @@ static void rest_of_a_bulk_list_is_freed_when_two_others_came(void **state)
 	assert_int_equal(slab_word_read(slab).inuse, 5);
 	give(five, 5);
 	kmem_cache_free(cache, mine);
-	assert_int_equal(objects_in_use(), 0);
+	assert_int_equal(objects_in_use(cache), 0);
 }
 
 static void bulk_list_keeps_its_slab_from_being_discarded(void **state)
@@ -253,9 +238,9 @@ static void bulk_list_keeps_its_slab_from_being_discarded(void **state)
 	assert_int_equal(kmem_cache_shrink(cache), 1);
 	assert_true(page_flag_test(slab_page(slab), PG_slab));
 	assert_int_equal((intptr_t)gate_open(), 5);
-	assert_int_equal(objects_in_use(), 5);
+	assert_int_equal(objects_in_use(cache), 5);
 	give(five, 5);
-	assert_int_equal(objects_in_use(), 0);
+	assert_int_equal(objects_in_use(cache), 0);
 }
 
 #define WINDOW(test) cmocka_unit_test_setup_teardown(test, nodes_setup, race_teardown)

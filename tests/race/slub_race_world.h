@@ -12,12 +12,19 @@
 
 static struct kmem_cache *cache;
 
-static __attribute__((unused)) int race_setup(void **state)
+static int race_start(const char *options)
 {
-	if (world_setup(state))
+	if (world_start(options, WORLD_LIMIT, WORLD_CPUS))
 		return -1;
+	cpu_id_pin(0);
 	cache = kmem_cache_create("race", 256, 0, SLAB_NO_MERGE, NULL);
 	return cache && oo_objects(cache->oo) == NR ? 0 : -1;
+}
+
+static __attribute__((unused)) int race_setup(void **state)
+{
+	(void)state;
+	return race_start(NULL);
 }
 
 static int race_teardown(void **state)

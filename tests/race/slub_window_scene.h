@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "support/slub_objects.h"
 #include "support/world.h"
 
 #include "slub/cpu_slab.h"
@@ -73,22 +74,6 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static unsigned long objects_in_use(void)
-{
-	struct kmem_cache_node *n;
-	unsigned long nr = 0;
-
-	flush_all(cache);
-	for_each_kmem_cache_node(cache, nid, n) {
-		struct slab *slab;
-
-		nr += n->total_objects;
-		cds_list_for_each_entry(slab, &n->partial, slab_list)
-			nr -= slab_word_read(slab).objects - slab_word_read(slab).inuse;
-	}
-	return nr;
-}
-
 /* Everything in use is in use once, and nothing else. Then it is free. */
 static void check_and_clear(void)
 {
@@ -102,7 +87,7 @@ static void check_and_clear(void)
 	for (unsigned int i = 1; i < nr; i++)
 		assert_ptr_not_equal(all[i - 1], all[i]);
 	kmm_validate_cache(cache);
-	assert_int_equal(objects_in_use(), nr);
+	assert_int_equal(objects_in_use(cache), nr);
 	while (nr)
 		kmem_cache_free(cache, all[--nr]);
 	assert_int_equal(kmem_cache_shrink(cache), 0);
